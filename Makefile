@@ -1,0 +1,62 @@
+# Two commands do everything, set-up included: `make book` and `make test`.
+PROFILE ?= fast
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready
+
+# One thread per process: two pinned processes beat one greedy one many times over on small matrices.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lint test-book lab lock clean distclean
+
+help:
+	@echo "make book [PROFILE=fast|cifar|paper]  run every notebook, judge every claim, build _build/html/index.html"
+	@echo "make test                             unit, law and gate tests"
+	@echo "make test-book                        checks of the built book in a real browser (needs Chromium)"
+	@echo "make lab                              JupyterLab on the notebooks"
+	@echo "make lint                             ruff on code and notebooks"
+	@echo "make lock                             resolve pyproject.toml into requirements.txt"
+	@echo "make clean | make distclean           remove what was built | and the environment too"
+
+# The stamp is written last, so an interrupted set-up is done again. pip's own variables (index, proxy) apply.
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}: set PYTHON=python3.11")'
+	@echo "Setting up $(VENV) (once; a few minutes)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+book: $(READY)
+	@$(BIN)/python -m utils.build --profile $(PROFILE)
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+test-book: $(READY)
+	@$(BIN)/python -m pytest tests/book
+
+lint: $(READY)
+	@$(BIN)/python -m ruff check .
+
+lab: $(READY)
+	@$(BIN)/jupyter lab --notebook-dir=. notebooks
+
+# pip-tools stays out of the environment it describes; a local build tag (torch's "+cpu") is not a version to pin.
+lock:
+	@$(PYTHON) -m venv --clear _build/lock
+	@_build/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
+	@CUSTOM_COMPILE_COMMAND="make lock" _build/lock/bin/pip-compile --quiet --upgrade --strip-extras --no-annotate \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o _build/lock/requirements.txt pyproject.toml
+	@sed -E 's/\+cpu$$//' _build/lock/requirements.txt > _build/lock/clean.txt
+	@mv _build/lock/clean.txt requirements.txt
+	@rm -rf _build/lock
+
+clean:
+	rm -rf _build
+
+distclean: clean
+	rm -rf $(VENV)

@@ -1,0 +1,21 @@
+"""Threads are pinned before anything loads a numerical library; real CIFAR-10 is used where it is at hand."""
+
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+def pytest_report_header():
+    where = os.environ.get("COMPANION_DATA")
+    return f"real CIFAR-10: {'from ' + where if where else 'not at hand (COMPANION_DATA is not set): its tests are left out'}"
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(7)

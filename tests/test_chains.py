@@ -1,0 +1,167 @@
+"""The chains: closed forms and errors here; agreement in law of the two methods in test_law.py."""
+
+import math
+
+import pytest
+import torch
+
+from utils import metrics
+from utils.chains import batch_norm, bn_chain, vanilla_chain
+
+CHAINS = [bn_chain, vanilla_chain]
+
+
+def walk(chain, h, generator, **options):
+    return list(chain(h, **{"width": 6, "depth": 3, **options}, generator=generator))
+
+
+@pytest.fixture
+def h(generator):
+    return torch.randn(5, 4, dtype=torch.float64, generator=generator)
+
+
+def test_batch_norm_is_what_torch_computes(h, generator):
+    """nn.BatchNorm1d in training mode on the transpose: √n times the centred form here. It insists on an ε > 0."""
+    module = torch.nn.BatchNorm1d(5, eps=1e-300, affine=False, dtype=torch.float64).train()
+    torch.testing.assert_close(batch_norm(h, centred=True) * 2, module(h.T).T)
+
+
+def test_batch_norm_rows_have_unit_norm_at_any_scale(h):
+    for scale in (1e-200, 1.0, 1e200):
+        torch.testing.assert_close(batch_norm(scale * h).norm(dim=-1), torch.ones(5).double())
+        torch.testing.assert_close(batch_norm(scale * h), batch_norm(h))
+
+
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("bad", ["zero row", "nan", "inf"])
+def test_batch_norm_refuses_what_it_cannot_divide(h, bad, centred):
+    h[2] = {"zero row": 0.0, "nan": math.nan, "inf": math.inf}[bad]
+    with pytest.raises(
+        ValueError, match=r"zero \(index \[2\]\)|constant over the batch \(index \[2\]\)|NaN or infinite"
+    ):
+        batch_norm(h, centred=centred)
+
+
+def test_centred_batch_norm_refuses_a_constant_row_despite_rounding(h):
+    h[3] = 0.1
+    with pytest.raises(ValueError, match=r"constant over the batch \(index \[3\]\)"):
+        batch_norm(h, centred=True)
+
+
+@pytest.mark.parametrize("method", ["exact", "direct"])
+def test_bn_chain_has_unit_frobenius_norm_and_rows(h, generator, method):
+    for layer in walk(bn_chain, h.expand(7, 5, 4), generator, method=method):
+        assert layer.shape == ((7, 4, 4) if method == "exact" else (7, 6, 4))
+        torch.testing.assert_close(torch.linalg.matrix_norm(layer), torch.ones(7).double())
+        if method == "direct":
+            torch.testing.assert_close(layer.norm(dim=-1), torch.full((7, 6), 6**-0.5).double())
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize("method", ["exact", "direct"])
+def test_equal_seeds_give_equal_chains_and_scale_does_not_matter(chain, method, h):
+    first, second, scaled = (
+        walk(chain, factor * h, torch.Generator().manual_seed(1), method=method) for factor in (1, 1, 1e-150)
+    )
+    for a, b, c in zip(first, second, scaled, strict=True):
+        assert torch.equal(a, b)
+        torch.testing.assert_close(a, c)
+
+
+@pytest.mark.parametrize("method", ["exact", "direct"])
+def test_centring_keeps_every_layer_off_the_ones_vector(h, generator, method):
+    for layer in walk(bn_chain, h, generator, centred=True, method=method, depth=5):
+        assert layer.sum(-1).abs().max() < 1e-14
+        assert metrics.orthogonality_gap(layer) >= 1 / math.sqrt(12) - 1e-12
+
+
+@pytest.mark.parametrize("method", ["exact", "direct"])
+def test_two_centred_samples_are_antipodal_forever(generator, method):
+    h = torch.tensor([[1.0, 0.3], [0.2, 1.0]], dtype=torch.float64)
+    for layer in walk(bn_chain, h, generator, centred=True, method=method):
+        assert float(metrics.orthogonality_gap(layer)) == pytest.approx(1 / math.sqrt(2))
+
+
+@pytest.mark.parametrize("method", ["exact", "direct"])
+@pytest.mark.parametrize("chain", CHAINS)
+def test_equal_samples_stay_equal(chain, method, generator):
+    """Rank one is absorbing: no NaN, the gap stays at its top."""
+    for layer in walk(chain, torch.ones(3, 4, dtype=torch.float64), generator, method=method):
+        assert float(metrics.orthogonality_gap(layer)) == pytest.approx(math.sqrt(3 / 4))
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_adversarial_starts_stay_finite(chain, generator):
+    """Square layers, near rank one, thousands of runs: the worst conditioning the sampler can meet."""
+    start = torch.tensor([[1.0, 1.0], [0.0, 1e-12]], dtype=torch.float64)
+    for layer in walk(chain, start.expand(5000, 2, 2), generator, width=2, depth=10):
+        assert torch.isfinite(layer).all()
+        assert torch.isfinite(metrics.effective_rank(layer)).all()
+
+
+def test_small_eigenvalues_survive_hundreds_of_layers(generator):
+    """Too narrow a chain loses rank exponentially; the square root follows it far below what a Gram matrix can hold."""
+    layer = walk(bn_chain, torch.eye(12, dtype=torch.float64), generator, width=16, depth=300)[-1]
+    log_determinant = 2 * torch.linalg.slogdet(layer).logabsdet
+    assert -math.inf < log_determinant < 12 * math.log(1e-16)
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_blocks_do_not_change_the_law_nor_lose_rows(chain, generator, monkeypatch):
+    """Streaming in blocks of a few rows: the trace of the Gram matrix is a sum over all d rows, each worth 1/d."""
+    monkeypatch.setattr("utils.chains.BLOCK", 1)
+    for layer in walk(chain, torch.eye(3, dtype=torch.float64), generator, width=7):
+        assert float(torch.linalg.matrix_norm(layer)) == pytest.approx(1)
+
+
+def test_memory_does_not_grow_with_the_width():
+    """Largest tensor of the exact sampler at width 10⁶, counted by torch itself."""
+    with torch.profiler.profile(profile_memory=True) as profiler:
+        next(
+            bn_chain(
+                torch.eye(8, dtype=torch.float64), width=1_000_000, depth=1, generator=torch.Generator().manual_seed(0)
+            )
+        )
+    assert 0 < max(event.cpu_memory_usage for event in profiler.events()) < 8 * 2**20
+
+
+@pytest.mark.parametrize("draws", [torch.float32, torch.float64])
+def test_precision_of_draws_leaves_the_precision_of_the_result(draws, h, generator):
+    assert walk(bn_chain, h, generator, draws=draws)[0].dtype == torch.float64
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"width": 3}, ValueError, "width=3 is narrower than the batch of n=4"),
+        ({"width": 6.0}, TypeError, "width=6.0 is a float"),
+        ({"depth": 0}, ValueError, "depth=0"),
+        ({"depth": True}, TypeError, "depth=True is a bool"),
+        ({"method": "fast"}, ValueError, "'exact' or 'direct'"),
+    ],
+)
+def test_bad_arguments_are_named_before_anything_is_drawn(chain, change, error, words, h, generator):
+    with pytest.raises(error, match=words):
+        chain(h, **{"width": 6, "depth": 3, **change}, generator=generator)
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize(
+    ("bad", "error", "words"),
+    [
+        (torch.full((5, 4), torch.nan), ValueError, "NaN or infinite"),
+        (torch.zeros(5, 4), ValueError, "all zeros"),
+        (torch.ones(5), ValueError, "shape"),
+        (torch.ones(5, 0), ValueError, "shape"),
+        (torch.ones(5, 4, dtype=torch.int64), TypeError, "floating"),
+    ],
+)
+def test_bad_batches_are_named_before_anything_is_drawn(chain, bad, error, words, generator):
+    with pytest.raises(error, match=words):
+        chain(bad, width=6, depth=3, generator=generator)
+
+
+def test_centring_equal_samples_leaves_nothing(generator):
+    with pytest.raises(ValueError, match="samples of a batch are equal"):
+        bn_chain(torch.ones(5, 4) * 0.1, width=6, depth=3, generator=generator, centred=True)

@@ -1,0 +1,115 @@
+"""The direct simulation and the exact sampler agree in law; either, broken, is caught.
+
+Two-sample Kolmogorov-Smirnov tests on functionals of the Gram matrix that see its spectrum and its orientation, at a
+family error rate declared below. Seeds are fixed, so a pass is a pass everywhere.
+"""
+
+import math
+
+import pytest
+import torch
+from scipy.stats import ks_2samp
+
+from utils import chains, metrics
+from utils.chains import bn_chain, vanilla_chain
+from utils.seeds import generator_for
+
+ALPHA = 1e-4  # that any of the tests of this file rejects two equal laws
+RUNS = 10_000  # per method and cell
+
+# n, d, layer, chain, options
+CELLS = [
+    (2, 2, 1, bn_chain, {}),
+    (3, 3, 2, bn_chain, {}),
+    (4, 32, 3, bn_chain, {}),
+    (4, 32, 3, bn_chain, {"draws": torch.float32}),
+    (4, 32, 3, bn_chain, {"centred": True}),
+    (4, 6, 12, bn_chain, {}),
+    (8, 16, 2, bn_chain, {}),
+    (2, 2, 1, vanilla_chain, {}),
+    (4, 8, 3, vanilla_chain, {}),
+    (3, 32, 10, vanilla_chain, {}),
+]
+FUNCTIONALS = {
+    "gap": metrics.orthogonality_gap,
+    "log determinant of the span": lambda h: metrics.spectrum(h)[..., :-1].log().sum(-1),
+    "effective rank": metrics.effective_rank,
+    "first sample's share": lambda h: metrics.gram(h)[..., 0, 0],
+    "inner product of two samples": lambda h: metrics.gram(h)[..., 0, 1],
+}
+PER_TEST = ALPHA / (len(CELLS) * len(FUNCTIONALS))
+CRITICAL = math.sqrt(math.log(2 / PER_TEST) / RUNS)
+# A true distance this large exceeds the critical one with probability 95 % (Dvoretzky, Kiefer, Wolfowitz, Massart).
+DETECTABLE = CRITICAL + 2 * math.sqrt(math.log(4 / 0.05) / (2 * RUNS))
+
+
+def start(n):
+    """A batch that is neither orthogonal nor aligned with the axes, of another dimension than any width here."""
+    return torch.randn(n + 3, n, dtype=torch.float64, generator=generator_for("law", "start", n)) + 0.7
+
+
+def distances(cell):
+    """Largest difference of the two methods' distribution functions, for each functional."""
+    n, d, layer, chain, options = cell
+
+    def sample(method):
+        generator = generator_for("law", method, n, d, layer, chain.__name__, str(options))
+        h = start(n).expand(RUNS, -1, -1)
+        *_, last = chain(h, width=d, depth=layer, generator=generator, method=method, **options)
+        return {name: functional(last) for name, functional in FUNCTIONALS.items()}
+
+    exact, direct = sample("exact"), sample("direct")
+    # Two centred samples always have the same spectrum: rounding noise is not a law.
+    return {
+        name: ks_2samp(exact[name].round(decimals=10), direct[name].round(decimals=10)).statistic
+        for name in FUNCTIONALS
+    }
+
+
+def test_the_detectable_effect_is_small():
+    """Half of what a width wrong by 20 % does to the gap's distribution (about 0.17 at n = 4)."""
+    assert DETECTABLE < 0.08
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda c: f"n{c[0]}-d{c[1]}-layer{c[2]}-{c[3].__name__}-{c[4]}")
+def test_exact_and_direct_agree_in_law(cell):
+    found = distances(cell)
+    assert max(found.values()) < CRITICAL, f"{found}, critical {CRITICAL:.4f}, detectable {DETECTABLE:.4f}"
+
+
+def normalise_columns(m, *, centred=False):
+    return torch.nn.functional.normalize(m, dim=-2)
+
+
+def one_freedom_too_many(half_freedom, uniform, original=chains.gammaincinv):
+    return original(half_freedom + 0.5, uniform)
+
+
+def uniform_weights(*shape, original=torch.rand, **options):
+    shape = shape[0] if len(shape) == 1 else shape
+    return (original(shape, **options) - 0.5) * math.sqrt(12)
+
+
+@pytest.mark.parametrize(
+    ("cell", "name", "broken"),
+    [
+        # The exact sampler: a transposed root; the direct chain: columns for rows.
+        ((4, 32, 3, bn_chain, {}), "utils.chains._square_root", lambda a: torch.linalg.cholesky(a)),
+        ((4, 32, 3, bn_chain, {}), "utils.chains.batch_norm", normalise_columns),
+        ((4, 8, 3, vanilla_chain, {}), "utils.chains.gammaincinv", one_freedom_too_many),
+        ((2, 2, 1, vanilla_chain, {}), "utils.chains.torch.randn", uniform_weights),
+    ],
+    ids=["exact-bn-transposed", "direct-bn-columns", "exact-vanilla-freedom", "vanilla-uniform"],
+)
+def test_a_broken_chain_is_caught(cell, name, broken, monkeypatch):
+    monkeypatch.setattr(name, broken)
+    assert max(distances(cell).values()) > CRITICAL
+
+
+@pytest.mark.parametrize("chain", [bn_chain, vanilla_chain])
+def test_a_width_wrong_by_a_fifth_is_caught(chain, monkeypatch):
+    """Only the exact method is misled: it is told 38 rows where the direct one multiplies by 32."""
+    name = {bn_chain: "_exact_bn", vanilla_chain: "_exact_vanilla"}[chain]
+    original = getattr(chains, name)
+    monkeypatch.setattr(chains, name, lambda r, width, *rest: original(r, round(1.2 * width), *rest))
+    assert max(distances((4, 32, 3, chain, {})).values()) > CRITICAL

@@ -1,0 +1,110 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from utils import metrics
+
+SPECTRAL = [
+    metrics.spectrum,
+    metrics.lyapunov_gap,
+    metrics.least_singular_value,
+    metrics.effective_rank,
+    metrics.gram,
+    metrics.orthogonality_gap,
+]
+
+
+@pytest.fixture
+def h(generator):
+    return torch.randn(3, 2, 7, 4, dtype=torch.float64, generator=generator)
+
+
+def test_every_metric_agrees_with_numpy_on_the_definition(h):
+    """Each metric against its definition, written out in NumPy for one batch at a time."""
+    for index in np.ndindex(3, 2):
+        one = h[index].numpy()
+        c = one.T @ one / np.linalg.norm(one) ** 2
+        lam = np.sort(np.linalg.eigvalsh(c))[::-1]
+        unit = one / np.linalg.norm(one, axis=0)
+        expected = {
+            metrics.spectrum: lam,
+            metrics.gram: c,
+            metrics.orthogonality_gap: np.linalg.norm(c - np.eye(4) / 4),
+            metrics.lyapunov_gap: 1 / 4 - lam[-1],
+            metrics.least_singular_value: np.sqrt(lam[-1]),
+            metrics.effective_rank: np.exp(-(lam * np.log(lam)).sum()),
+            metrics.abs_cosines: np.abs((unit.T @ unit)[np.triu_indices(4, 1)]),
+        }
+        for metric, value in expected.items():
+            np.testing.assert_allclose(metric(h)[index], value, rtol=1e-10, atol=1e-12, err_msg=metric.__name__)
+
+
+def test_closed_forms():
+    n = 5
+    eye, parallel = torch.eye(n).double(), torch.ones(9, n).double()
+    assert metrics.orthogonality_gap(eye) == 0
+    assert metrics.orthogonality_gap(parallel) == pytest.approx(math.sqrt(1 - 1 / n))
+    assert metrics.effective_rank(eye) == pytest.approx(n)
+    assert metrics.effective_rank(parallel) == pytest.approx(1)
+    assert metrics.lyapunov_gap(eye) == 0
+    assert metrics.lyapunov_gap(parallel) == pytest.approx(1 / n)
+    assert torch.allclose(metrics.abs_cosines(parallel), torch.ones(10).double())
+
+
+def test_wider_than_deep_batches_have_the_known_floor(generator):
+    """When n > d the gap cannot fall below √(1/d − 1/n), reached by orthogonal rows."""
+    rows = torch.linalg.qr(torch.randn(8, 3, dtype=torch.float64, generator=generator)).Q.mT
+    assert metrics.orthogonality_gap(rows) == pytest.approx(math.sqrt(1 / 3 - 1 / 8))
+    assert metrics.spectrum(rows).shape == (8,)
+    assert metrics.least_singular_value(rows) == 0
+    assert metrics.orthogonality_gap(rows + 0.1) > math.sqrt(1 / 3 - 1 / 8)
+
+
+def test_a_square_root_of_the_gram_matrix_stands_in_for_the_representations(h):
+    r = torch.linalg.qr(h).R
+    for metric in [*SPECTRAL, metrics.abs_cosines]:
+        torch.testing.assert_close(metric(r), metric(h))
+
+
+def test_gap_from_a_gram_matrix_agrees_and_ignores_scale(h):
+    torch.testing.assert_close(metrics.gram_orthogonality_gap(17 * h.mT @ h), metrics.orthogonality_gap(h))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_near_singular_batches_give_finite_spectra(dtype, scale, generator):
+    """Gram eigenvalues of such batches turn negative in float32, and their logarithm or root NaN."""
+    h = torch.ones(50, 6, dtype=dtype) + 1e-5 * torch.randn(50, 6, dtype=dtype, generator=generator)
+    for metric in SPECTRAL:
+        assert torch.isfinite(metric(scale * h)).all(), metric.__name__
+    assert (metrics.spectrum(h) >= 0).all()
+    singular = torch.linalg.svdvals(h.double())
+    assert metrics.least_singular_value(h) == pytest.approx(float(singular[-1] / singular.norm()), rel=0.05)
+
+
+@pytest.mark.parametrize("metric", [*SPECTRAL, metrics.abs_cosines, metrics.gram_orthogonality_gap])
+def test_bad_input_is_named(metric):
+    good = torch.eye(3).double()
+    for bad, error, words in (
+        (torch.full((3, 3), torch.nan), ValueError, "NaN"),
+        (torch.full((3, 3), torch.inf), ValueError, "infinite"),
+        (torch.zeros(3, 3), ValueError, "zero|positive"),
+        (torch.ones(3), ValueError, "shape"),
+        (torch.ones(0, 3), ValueError, "shape"),
+        (torch.ones(3, 3, dtype=torch.int64), TypeError, "dtype"),
+        (torch.stack([good, 0 * good]), ValueError, "zero|positive"),
+    ):
+        with pytest.raises(error, match=words):
+            metric(bad)
+
+
+def test_a_zero_sample_has_no_cosine():
+    with pytest.raises(ValueError, match="zero column"):
+        metrics.abs_cosines(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
+
+
+def test_a_gram_matrix_must_be_square():
+    with pytest.raises(ValueError, match="square"):
+        metrics.gram_orthogonality_gap(torch.ones(3, 2))

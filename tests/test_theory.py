@@ -1,0 +1,83 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate
+
+from utils import theory
+
+
+def test_infinite_width_map_agrees_with_adaptive_quadrature(generator):
+    """Against SciPy's quad on the integral as printed, from well conditioned to almost singular."""
+
+    def integrand(log_t, lam, i):
+        t = math.exp(log_t)
+        return t * lam[i] / (1 + 2 * t * lam[i]) / np.sqrt(1 + 2 * t * lam).prod()
+
+    for n in (2, 3, 7):
+        lam = torch.rand(n, dtype=torch.float64, generator=generator) ** 4 + 1e-6
+        lam = lam / lam.sum()
+        for i in range(n):
+            value, _ = integrate.quad(integrand, -40, 60, (lam.numpy(), i), limit=500, epsabs=1e-13, epsrel=1e-12)
+            assert float(theory.infinite_width_map(lam)[i]) == pytest.approx(value, rel=1e-9)
+
+
+def test_infinite_width_map_for_two_samples_is_the_arcsine_law():
+    """n = 2: E[λ₁w₁²/(λ₁w₁² + λ₂w₂²)] = √λ₁/(√λ₁ + √λ₂), by integrating over the angle."""
+    first = torch.tensor([1e-300, 1e-12, 1e-3, 0.25, 0.5], dtype=torch.float64)
+    lam = torch.stack([first, 1 - first], -1)
+    root = lam.sqrt()
+    torch.testing.assert_close(theory.infinite_width_map(lam), root / root.sum(-1, keepdim=True), rtol=1e-13, atol=0)
+
+
+def test_infinite_width_map_keeps_what_it_must(generator):
+    lam = torch.tensor([[0.25] * 4, [1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.4, 0.3, 0.2, 0.1]], dtype=torch.float64)
+    p = theory.infinite_width_map(lam)
+    torch.testing.assert_close(p[:3], lam[:3])
+    torch.testing.assert_close(p.sum(-1), torch.ones(4, dtype=torch.float64))
+    assert (p[3].diff() < 0).all()
+    permuted = lam[3, [2, 0, 3, 1]]
+    torch.testing.assert_close(theory.infinite_width_map(permuted), p[3, [2, 0, 3, 1]])
+    torch.testing.assert_close(theory.infinite_width_map(7 * lam), p)
+
+
+@pytest.mark.parametrize("bad", [[0.0, 0.0], [-0.1, 1.1], [math.nan, 1.0]])
+def test_infinite_width_map_refuses_what_is_no_spectrum(bad):
+    with pytest.raises(ValueError, match="eigenvalues"):
+        theory.infinite_width_map(torch.tensor(bad))
+
+
+@pytest.mark.parametrize("n", [2, 4, 8, 32, 100])
+def test_local_rate_is_the_derivative_of_the_map(n, generator):
+    direction = torch.randn(n, dtype=torch.float64, generator=generator)
+    direction -= direction.mean()
+    step = 1e-4 / n / direction.norm()
+    plus, minus = (theory.infinite_width_map(1 / n + sign * step * direction) for sign in (1, -1))
+    slope = (plus - minus) / (2 * step)
+    torch.testing.assert_close(slope, theory.local_rate(n) * direction, rtol=1e-6, atol=1e-7)
+
+
+def test_infinite_width_path_starts_with_the_batch_and_ends_orthogonal():
+    path = theory.infinite_width_path(torch.tensor([3.0, 2.0, 1.0], dtype=torch.float64), 80)
+    assert path.shape == (81, 3)
+    torch.testing.assert_close(path[0], torch.tensor([3.0, 2.0, 1.0], dtype=torch.float64) / 6)
+    assert theory.spectral_gap(path[-1]) < 1e-15
+
+
+def test_bounds_by_hand():
+    assert theory.theorem1_bound(1, 4, 10**4, lambda_min=0.25) == pytest.approx(2 + 12 / 25)
+    assert theory.theorem1_bound(3, 4, 10**4, lambda_min=0.25) == pytest.approx(2 * (5 / 6) ** 2 + 12 / 25)
+    assert theory.theorem1_bound_printed(3, 4, math.inf, sigma_min=0.5) == pytest.approx(2 * (2 / 3) ** 2)
+    assert theory.theorem5_bound(0.05, 4, 100) == pytest.approx((1 - 2 / 3 * 0.2) * 0.05 + 0.1)
+    assert theory.theorem5_bound(0.05, 4, math.inf, contraction=4 / 3) == pytest.approx((1 - 4 / 3 * 0.2) * 0.05)
+    assert theory.largest_gap(4) == pytest.approx(math.sqrt(3) / 2)
+
+
+def test_floor_is_half_the_root_of_n_over_d_for_large_batches():
+    assert theory.gap_floor(10**6, 10**9) == pytest.approx(0.5 * math.sqrt(10**6 / 10**9), rel=1e-5)
+
+
+def test_vanilla_drift_is_minus_one_over_width():
+    assert theory.vanilla_drift(1000) == pytest.approx(-1 / 1000, rel=2e-3)
+    assert theory.vanilla_drift(2) == pytest.approx(-2 * math.log(2))  # ψ(1/2) − ψ(1)

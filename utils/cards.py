@@ -1,0 +1,86 @@
+"""How a verdict looks: the card under the cell that made it, a line for a terminal, the table of them all.
+
+All of them take the plain record that ``claims.json`` holds.
+"""
+
+from html import escape
+
+__all__ = ["card", "line", "number", "table"]
+
+MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
+
+
+def number(x: float | None) -> str:
+    """A number with three significant digits, in the form a reader expects; ``None`` is an open end."""
+    if x is None:
+        return "∞"
+    if x != 0 and not 1e-3 <= abs(x) < 1e4:
+        mantissa, exponent = f"{x:.2e}".split("e")
+        return f"{mantissa}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}".replace(
+            "-", "−"
+        )
+    return f"{x:.3g}".replace("-", "−")
+
+
+def _range(low: float | None, high: float | None) -> str:
+    return f"[{'−∞' if low is None else number(low)}, {number(high)}]"
+
+
+def _badge(verdict: str) -> str:
+    return f'<span class="verdict verdict-{verdict}">{MARKS[verdict]} {verdict}</span>'
+
+
+def _measured(record: dict) -> str:
+    what = {"slack": "least slack", "deviation": "largest deviation"}[record["kind"]]
+    return f"{what} {number(record['estimate'])}, interval {_range(*record['interval'])}, expected {_range(*record['expected'])}"
+
+
+def line(record: dict) -> str:
+    """One line of plain text for a judged claim."""
+    controls = "; ".join(f"{c['name']}: {c['verdict']} (wanted {c['wanted']})" for c in record["controls"])
+    return f"{record['id']}: {record['verdict']}: {_measured(record)}; controls: {controls}"
+
+
+def card(record: dict) -> str:
+    """HTML card of a judged claim, with the anchor that tables link to; readable without any style sheet."""
+    rows = {
+        "Published": escape(record["published"]),
+        "Measured": escape(_measured(record)) + f"<br>decided by: {escape(record['where'])}",
+        "Evidence": escape(
+            f"{record['scale']}; {record['cells']} cells"
+            + (f" (and {record['vacuous']} where the bound is vacuous)" if record["vacuous"] else "")
+            + (f", at least {record['seeds']} independent runs each" if record["seeds"] else ", computed, not sampled")
+            + f"; error rate {number(record['alpha'])}; detects a violation of {number(record['detectable'])}"
+        ),
+        "Controls": "<br>".join(
+            f"{escape(c['name'])}: {_badge(c['verdict'])}"
+            + ("" if c["verdict"] == c["wanted"] else f" wanted {c['wanted']}!")
+            for c in record["controls"]
+        ),
+    }
+    body = "".join(f'<tr><th scope="row">{name}</th><td>{text}</td></tr>' for name, text in rows.items())
+    surprise = "" if record["verdict"] == record["wanted"] else f" (the book expects: {record['wanted']})"
+    return (
+        f'<section class="claim-card claim-{record["verdict"]}" id="{record["anchor"]}" '
+        f'aria-label="Verdict on {escape(record["item"])}">'
+        f"<p><strong>{escape(record['item'])}</strong> <code>{record['id']}</code> {_badge(record['verdict'])}{surprise}</p>"
+        f"<p>{escape(record['statement'])}</p><table>{body}</table></section>"
+    )
+
+
+def table(records: list[dict]) -> str:
+    """HTML table of judged claims, each linked to its card."""
+    rows = "".join(
+        f'<tr><td><a href="../notebooks/{r["notebook"]}.html#{r["anchor"]}"><code>{r["id"]}</code></a></td>'
+        f"<td>{escape(r['item'])}</td><td>{escape(r['statement'])}</td><td>{escape(r['published'])}</td>"
+        f"<td>{_badge(r['verdict'])}</td>"
+        f"<td>{number(r['estimate'])}<br>{_range(*r['interval'])}<br>expected {_range(*r['expected'])}</td>"
+        f"<td>{'<br>'.join(escape(c['name']) + ': ' + _badge(c['verdict']) for c in r['controls'])}</td></tr>"
+        for r in records
+    )
+    heads = ("Claim", "Item", "What is judged", "Published", "Verdict", "Ours", "Controls")
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return (
+        '<div class="claims-table" role="region" aria-label="Claims and verdicts" tabindex="0">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n"
+    )

@@ -1,0 +1,86 @@
+"""Every verdict of the book in one file: collected from the executed notebooks, checked against what was committed to."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+
+from utils.claims import RECORD
+
+__all__ = ["collect", "discrepancies", "error_budget", "versions"]
+
+SHOWN_VERSIONS = ("torch", "numpy", "scipy", "scikit-learn", "papermill", "jupyter-book")
+
+
+def collect(executed: list[Path]) -> list[dict]:
+    """Verdicts shown in executed notebooks, in the order a reader meets them.
+
+    Parameters
+    ----------
+    executed : list of Path
+
+    Returns
+    -------
+    list of dict
+        Records of :class:`utils.claims.Verdict`.
+    """
+    return [
+        output["metadata"][RECORD]
+        for path in executed
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if RECORD in output.get("metadata", {})
+    ]
+
+
+def discrepancies(records: list[dict], claims: dict[str, dict], notebooks: list[str]) -> list[str]:
+    """What keeps a set of verdicts from being published, one sentence each; empty if nothing does.
+
+    Parameters
+    ----------
+    records : list of dict
+        As :func:`collect` returns them.
+    claims : dict
+        The registry.
+    notebooks : list of str
+        Names of the notebooks that ran: their claims, and only those, must be there.
+
+    Returns
+    -------
+    list of str
+    """
+    found = []
+    for name in {r["id"] for r in records}:
+        times = sum(r["id"] == name for r in records)
+        if times > 1:
+            found.append(f"claim {name!r} is judged {times} times; once is enough, twice invites choosing")
+    expected = {name for name, claim in claims.items() if claim["notebook"] in notebooks}
+    found += [
+        f"claim {name!r} is registered for {claims[name]['notebook']} but was not judged there"
+        for name in sorted(expected - {r["id"] for r in records})
+    ]
+    for record in records:
+        if record["id"] not in expected:
+            found.append(f"claim {record['id']!r} was judged but is not registered for the notebooks that ran")
+            continue
+        if record["verdict"] != record["wanted"]:
+            found.append(
+                f"claim {record['id']!r} came out {record['verdict']}, the registry expects {record['wanted']}: "
+                f"interval {record['interval']}, expected {record['expected']}, decided by {record['where']!r}"
+            )
+        found += [
+            f"claim {record['id']!r}: control {control['name']!r} came out {control['verdict']}, wanted {control['wanted']}"
+            for control in record["controls"]
+            if control["verdict"] != control["wanted"]
+        ]
+    return sorted(found)
+
+
+def error_budget(records: list[dict]) -> float:
+    """Largest probability that any interval of the book, controls included, misses its true value (union bound)."""
+    return sum(r["alpha"] * (1 + len(r["controls"])) for r in records)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages whose numbers the book shows."""
+    return {name: version(name) for name in SHOWN_VERSIONS}

@@ -1,0 +1,241 @@
+"""What is measured on a batch of representations.
+
+Every function takes representations ``h`` of shape (..., d, n): n columns are the samples of the batch, d the
+width, leading dimensions independent runs. A square root ``r`` (n, n) of the Gram matrix, as the exact sampler of
+:mod:`utils.chains` yields, has the same singular values and cosines as ``h``, so it may stand in for it anywhere.
+The ``gram_`` variants take C = HᵀH / ‖H‖_F² directly.
+
+Spectra come from singular values of ``h``, not from eigenvalues of HᵀH: squaring first loses everything below
+√eps of the largest (negative "eigenvalues" and NaN in float32).
+"""
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "abs_cosines",
+    "effective_rank",
+    "gram",
+    "gram_orthogonality_gap",
+    "least_singular_value",
+    "lyapunov_gap",
+    "orthogonality_gap",
+    "spectrum",
+]
+
+
+def _checked(h: Tensor, name: str) -> Tensor:
+    if h.ndim < 2 or 0 in h.shape[-2:]:
+        raise ValueError(f"{name}: shape {tuple(h.shape)}, expected (..., width, batch size) with neither of them 0")
+    if not h.is_floating_point():
+        raise TypeError(f"{name}: dtype {h.dtype}, expected a real floating-point tensor; convert it with .double()")
+    if not torch.isfinite(h).all():
+        raise ValueError(f"{name} has NaN or infinite entries; check the layer or the data that made them")
+    return h
+
+
+def _nonzero_scale(h: Tensor, name: str) -> Tensor:
+    largest = h.abs().amax(dim=(-2, -1), keepdim=True)
+    if (largest == 0).any():
+        raise ValueError(f"{name} is all zeros for at least one batch; the gap of a zero matrix is undefined")
+    return largest
+
+
+def spectrum(h: Tensor) -> Tensor:
+    """Eigenvalues of the normalised Gram matrix C = HᵀH / ‖H‖_F².
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+        Representations, float32 or float64.
+
+    Returns
+    -------
+    Tensor, shape (..., n)
+        Descending, non-negative, summing to 1; exact zeros pad it when n > d.
+
+    Raises
+    ------
+    ValueError
+        If ``h`` is empty, not finite, or all zeros.
+    TypeError
+        If ``h`` is not real floating point.
+    """
+    _checked(h, "h")
+    singular = torch.linalg.svdvals(h / _nonzero_scale(h, "h"))
+    singular = torch.nn.functional.pad(singular, (0, h.shape[-1] - singular.shape[-1]))
+    energy = singular.square()
+    return energy / energy.sum(-1, keepdim=True)
+
+
+def gram(h: Tensor) -> Tensor:
+    """Normalised Gram matrix C = HᵀH / ‖H‖_F² (Section 2 of the paper).
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+
+    Returns
+    -------
+    Tensor, shape (..., n, n)
+        Symmetric, positive semi-definite, trace 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`spectrum`.
+    """
+    _checked(h, "h")
+    h = h / _nonzero_scale(h, "h")
+    c = h.mT @ h
+    return c / c.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
+
+
+def orthogonality_gap(h: Tensor) -> Tensor:
+    """Orthogonality gap V(H) = ‖HᵀH / ‖H‖_F² − I/n‖_F (Eq. 2 of the paper).
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+
+    Returns
+    -------
+    Tensor, shape (...)
+        In [0, √(1 − 1/n)]: 0 for orthogonal columns of equal norm, the top for parallel ones. When n > d it cannot
+        fall below √(1/d − 1/n).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`spectrum`.
+
+    Examples
+    --------
+    >>> float(orthogonality_gap(torch.eye(3)))
+    0.0
+    """
+    # Through C, not the spectrum: near V = 0 both are exact, and near V's top C loses nothing that V can show.
+    return gram_orthogonality_gap(gram(h))
+
+
+def gram_orthogonality_gap(c: Tensor) -> Tensor:
+    """Orthogonality gap from a Gram matrix, normalised to trace 1 first (Eq. 2).
+
+    Parameters
+    ----------
+    c : Tensor, shape (..., n, n)
+        Symmetric positive semi-definite, any positive trace.
+
+    Returns
+    -------
+    Tensor, shape (...)
+
+    Raises
+    ------
+    ValueError
+        If ``c`` is not square, not finite, or has a trace that is not positive.
+    TypeError
+        If ``c`` is not real floating point.
+    """
+    _checked(c, "c")
+    n = c.shape[-1]
+    if c.shape[-2] != n:
+        raise ValueError(f"c: shape {tuple(c.shape)}, expected square Gram matrices (..., n, n)")
+    trace = c.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
+    if (trace <= 0).any():
+        raise ValueError("c has a trace that is not positive; a Gram matrix of a non-zero batch has a positive one")
+    identity = torch.eye(n, dtype=c.dtype, device=c.device)
+    return torch.linalg.matrix_norm(c / trace - identity / n)
+
+
+def lyapunov_gap(h: Tensor) -> Tensor:
+    """The proof's Lyapunov function V̂(H) = 1/n − λ_min(C) (Section 3 of the paper).
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+
+    Returns
+    -------
+    Tensor, shape (...)
+        In [0, 1/n].
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`spectrum`.
+    """
+    return (1 / h.shape[-1] - spectrum(h)[..., -1]).clamp(min=0)
+
+
+def least_singular_value(h: Tensor) -> Tensor:
+    """Least singular value of H/‖H‖_F, that is √λ_min(C) (Assumption A₁ of the paper).
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+
+    Returns
+    -------
+    Tensor, shape (...)
+        In [0, 1/√n]; 0 when n > d. Absolute accuracy is machine epsilon of the dtype.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`spectrum`.
+    """
+    return spectrum(h)[..., -1].sqrt()
+
+
+def effective_rank(h: Tensor) -> Tensor:
+    """Effective rank: exponential of the spectral entropy of C (Roy and Vetterli, 2007).
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+
+    Returns
+    -------
+    Tensor, shape (...)
+        In [1, n].
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`spectrum`.
+
+    Examples
+    --------
+    >>> round(float(effective_rank(torch.eye(4))), 6)
+    4.0
+    """
+    return torch.special.entr(spectrum(h)).sum(-1).exp()
+
+
+def abs_cosines(h: Tensor) -> Tensor:
+    """Absolute cosine similarity of every pair of samples (Figure 1 of the paper).
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+
+    Returns
+    -------
+    Tensor, shape (..., n (n − 1) / 2)
+        Pairs in the order (0, 1), (0, 2), …, (1, 2), …; each in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If a sample is the zero vector, whose angle to the others is undefined, or as :func:`spectrum`.
+    TypeError
+        As :func:`spectrum`.
+    """
+    _checked(h, "h")
+    largest = h.abs().amax(dim=-2, keepdim=True)
+    if (largest == 0).any():
+        raise ValueError("h has a zero column: the angle between a zero sample and the others is undefined")
+    unit = torch.nn.functional.normalize(h / largest, dim=-2, eps=0)
+    i, j = torch.triu_indices(h.shape[-1], h.shape[-1], offset=1, device=h.device)
+    return (unit.mT @ unit)[..., i, j].abs().clamp(max=1)

@@ -1,0 +1,57 @@
+"""How figures look: one style, and the same colour for the same thing in the whole book."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+__all__ = ["BN", "BOUND", "PUBLISHED", "THEORY", "VANILLA", "band", "shades", "use_style"]
+
+# Okabe and Ito's palette: told apart by readers with any colour vision.
+BN = "#0072B2"
+VANILLA = "#D55E00"
+THEORY = "#000000"
+BOUND = "#CC79A7"
+PUBLISHED = "#009E73"
+
+
+def use_style() -> None:
+    """Set the book's style: vector figures on white (legible on a dark page too), no chart junk."""
+    set_matplotlib_formats("svg")
+    sns.set_theme(context="notebook", style="ticks")
+    plt.rcParams |= {
+        "figure.figsize": (9, 3.6),
+        "figure.constrained_layout.use": True,
+        "figure.facecolor": "white",
+        "axes.facecolor": "white",
+        "savefig.facecolor": "white",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "legend.frameon": False,
+        "lines.linewidth": 1.8,
+        "svg.hashsalt": "companion",  # the same figure gives the same bytes
+    }
+
+
+def shades(count: int) -> list:
+    """``count`` colours in order, dark to light, for a quantity with an order (width, batch size)."""
+    return sns.color_palette("viridis", count)
+
+
+def band(axis, x, samples, *, color, label=None, **line) -> None:
+    """Mean over runs as a line and the middle 90 % of runs as a band.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    x : array_like, shape (layers,)
+    samples : array_like, shape (layers, runs)
+    color : colour
+    label : str, optional
+    **line
+        To ``axis.plot``.
+    """
+    samples = np.asarray(samples)
+    low, high = np.quantile(samples, [0.05, 0.95], axis=1)
+    axis.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+    axis.plot(x, samples.mean(axis=1), color=color, label=label, **line)

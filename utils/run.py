@@ -1,0 +1,184 @@
+"""Run one notebook strictly: ``python -m utils.run NOTEBOOK OUTPUT [--profile P] [-p NAME VALUE]…``
+
+Exit 0: OUTPUT is complete and clean. Exit 2: bad usage, or a parameter with a wrong name, type or range; nothing was
+written. Exit 1: the notebook failed; OUTPUT is untouched and the failed copy lies beside it as ``*.failed.ipynb``.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import papermill
+
+from utils.digest import notebook_digest
+from utils.parameters import PROFILES, ParameterError, check, declared, parse_value, profile_overrides
+
+__all__ = ["NotebookFailed", "faults", "main", "resolve", "run"]
+
+CELL_TIMEOUT = 6 * 3600  # seconds: a hang ends, a paper-scale cell does not
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook raised, timed out, or was left half-run; the message says where and where the copy is."""
+
+
+def resolve(notebook: Path, profile: str, given: dict[str, object]) -> dict[str, object]:
+    """Parameters a run replaces: the profile's, then the given ones, checked together.
+
+    Parameters
+    ----------
+    notebook : Path
+    profile : {"fast", "cifar", "paper"}
+    given : dict of str to object
+
+    Returns
+    -------
+    dict of str to object
+
+    Raises
+    ------
+    ParameterError
+        If anything about them, or the notebook's declarations, is wrong.
+    """
+    return check(declared(notebook), profile_overrides(notebook, profile) | given)
+
+
+def faults(notebook: nbformat.NotebookNode) -> list[str]:
+    """Why an executed notebook must not be shown, one sentence each; empty if it is complete and clean.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+
+    Returns
+    -------
+    list of str
+    """
+    found = []
+    for position, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        if cell.get("execution_count") is None:
+            found.append(f"cell {position} was not run")
+        for output in cell.outputs:
+            if output.output_type == "error":
+                found.append(f"cell {position} raised {output.ename}: {output.evalue}")
+    return found
+
+
+def run(
+    notebook: Path,
+    output: Path,
+    *,
+    profile: str = "fast",
+    parameters: dict[str, object] | None = None,
+    cell_timeout: float = CELL_TIMEOUT,
+) -> None:
+    """Execute a notebook and put the result in place only if it is complete and clean.
+
+    Parameters
+    ----------
+    notebook, output : Path
+    profile : {"fast", "cifar", "paper"}
+    parameters : dict of str to object
+        Win over the profile.
+    cell_timeout : float
+        Seconds one cell may take.
+
+    Raises
+    ------
+    ParameterError
+        Before anything is written.
+    NotebookFailed
+        ``output`` is then untouched.
+    """
+    notebook, output = Path(notebook), Path(output)
+    if not notebook.is_file():
+        raise ParameterError(f"no notebook at {notebook}")
+    if output.suffix != ".ipynb" or output.is_dir():
+        raise ParameterError(f"OUTPUT {output}: expected the path of a file that ends in .ipynb")
+    if output.exists() and output.samefile(notebook):
+        raise ParameterError(
+            f"OUTPUT {output} is the notebook itself; sources stay without outputs, choose another path"
+        )
+    values = resolve(notebook, profile, parameters or {})
+    digest = notebook_digest(notebook, values)
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.stem}.", suffix=".ipynb")
+    os.close(handle)
+    temporary = Path(name)
+    failed = output.with_suffix(".failed.ipynb")
+    started = time.monotonic()
+    try:
+        try:
+            executed = papermill.execute_notebook(
+                str(notebook),
+                str(temporary),
+                parameters=values,
+                cwd=str(notebook.parent),
+                kernel_name="python3",
+                execution_timeout=cell_timeout,
+                progress_bar={"desc": notebook.stem},
+            )
+            wrong = faults(executed)
+            if wrong:
+                raise RuntimeError("; ".join(wrong))
+        except Exception as error:
+            # Whatever happened, papermill has saved how far it got; without that there is nothing to keep.
+            if temporary.stat().st_size:
+                temporary.replace(failed)
+            reason = str(error).strip() or type(error).__name__
+            raise NotebookFailed(f"{notebook} failed; see {failed}\n{reason}") from error
+        executed.metadata["companion"] = {
+            "digest": digest,
+            "profile": profile,
+            "parameters": values,
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        # Papermill's record of temporary and absolute paths would differ on every machine.
+        executed.metadata["papermill"] |= {"input_path": notebook.name, "output_path": output.name}
+        for cell in executed.cells:
+            if "injected-parameters" in cell.metadata.get("tags", []):
+                cell.metadata["tags"].append("remove-cell")
+        nbformat.write(executed, temporary)
+        temporary.replace(output)
+        failed.unlink(missing_ok=True)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m utils.run", description=__doc__.split("\n\n")[1])
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--profile", default="fast", choices=PROFILES)
+    parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    parser.add_argument("--cell-timeout", type=float, default=CELL_TIMEOUT, metavar="SECONDS")
+    options = parser.parse_args(arguments)
+    try:
+        given = {name: parse_value(text) for name, text in options.parameters}
+        run(
+            options.notebook,
+            options.output,
+            profile=options.profile,
+            parameters=given,
+            cell_timeout=options.cell_timeout,
+        )
+    except ParameterError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    except NotebookFailed as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.output}: complete")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

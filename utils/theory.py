@@ -1,0 +1,172 @@
+"""What theory predicts: the paper's bounds, as printed and as proved, and sharper statements it does not give.
+
+Functions of a spectrum take ``lam`` of shape (..., n), the eigenvalues of C = HᵀH/‖H‖_F² (non-negative, sum 1).
+The paper's α is called ``lambda_min`` where the proof uses it and ``sigma_min`` where the statement prints it.
+"""
+
+import math
+
+import torch
+from scipy.special import digamma
+from torch import Tensor
+
+__all__ = [
+    "gap_floor",
+    "infinite_width_map",
+    "infinite_width_path",
+    "largest_gap",
+    "local_rate",
+    "spectral_gap",
+    "theorem1_bound",
+    "theorem1_bound_printed",
+    "theorem5_bound",
+    "vanilla_drift",
+]
+
+
+def largest_gap(batch_size: int) -> float:
+    """Largest possible orthogonality gap, √(1 − 1/n): all samples parallel. A bound above it says nothing."""
+    return math.sqrt(1 - 1 / batch_size)
+
+
+def theorem1_bound(layer: int | Tensor, batch_size: int, width: float, *, lambda_min: float | Tensor):
+    """Theorem 1 as proved: E V(H_{ℓ+1}) ≤ 2 (1 − ⅔ λ)^ℓ + 3n/(λ√d), if λ_min(C_k) ≥ λ for every k ≤ ℓ.
+
+    Parameters
+    ----------
+    layer : int or Tensor
+        ℓ + 1 ≥ 1, the layer whose gap is bounded.
+    batch_size : int
+        n.
+    width : float
+        d; ``math.inf`` gives the bound's limit.
+    lambda_min : float or Tensor
+        λ in (0, 1/n].
+
+    Returns
+    -------
+    float or Tensor
+        May exceed :func:`largest_gap`, and then says nothing.
+    """
+    return 2 * (1 - 2 / 3 * lambda_min) ** (layer - 1) + 3 * batch_size / (lambda_min * math.sqrt(width))
+
+
+def theorem1_bound_printed(layer: int | Tensor, batch_size: int, width: float, *, sigma_min: float | Tensor):
+    """Theorem 1 read literally: the same formula with α a lower bound on σ_min(H_k) = √λ_min, up to 1/√n.
+
+    Parameters and result as :func:`theorem1_bound`, with ``sigma_min`` in (0, 1/√n].
+    """
+    return theorem1_bound(layer, batch_size, width, lambda_min=sigma_min)
+
+
+def theorem5_bound(lyapunov_gap: float | Tensor, batch_size: int, width: float, *, contraction: float = 2 / 3):
+    """Theorem 5: E[V̂(H_{ℓ+1}) | H_ℓ] ≤ (1 − c λ_min) V̂(H_ℓ) + 1/√d with c = ⅔ and λ_min = 1/n − V̂.
+
+    Parameters
+    ----------
+    lyapunov_gap : float or Tensor
+        V̂(H_ℓ) in [0, 1/n].
+    batch_size, width : int, float
+        n and d.
+    contraction : float
+        c: ⅔ as printed; the proof (Lemma 8) gives the sharper 2n/(n + 2).
+
+    Returns
+    -------
+    float or Tensor
+        At or above 1/n it says nothing.
+    """
+    lambda_min = 1 / batch_size - lyapunov_gap
+    return (1 - contraction * lambda_min) * lyapunov_gap + 1 / math.sqrt(width)
+
+
+def local_rate(batch_size: int) -> float:
+    """Exact factor by which a small gap contracts per layer at infinite width: n/(n + 2).
+
+    The linearisation of :func:`infinite_width_map` at I/n. It attains the sharper constant 2n/(n + 2) in the proof of
+    the paper's Lemma 8, since 1 − 2n/(n + 2) · 1/n = n/(n + 2).
+    """
+    return batch_size / (batch_size + 2)
+
+
+def gap_floor(batch_size: int, width: float) -> float:
+    """Root mean square of the stationary gap to leading order in 1/d: √((n − 1)(n + 2)² / (4n(n + 1)d)).
+
+    Noise of mean square (1 − 1/n)/d enters at every layer (Lemma 6 of the paper at C = I/n) and contracts by
+    :func:`local_rate` ρ afterwards, so V² settles at (1 − 1/n)/(d (1 − ρ²)); for large n, V ≈ ½√(n/d). Holds for d
+    well above the order of n²: below, rank is lost.
+    """
+    n = batch_size
+    return math.sqrt((n - 1) * (n + 2) ** 2 / (4 * n * (n + 1) * width))
+
+
+def infinite_width_map(lam: Tensor) -> Tensor:
+    """One BN layer at infinite width: p_i(λ) = E[λ_i w_i² / Σ_k λ_k w_k²], w ~ N(0, I) (the paper's Lemma 6).
+
+    Parameters
+    ----------
+    lam : Tensor, shape (..., n)
+        Eigenvalues of C_ℓ: non-negative, at least one positive, float64; rescaled to sum 1.
+
+    Returns
+    -------
+    Tensor, shape (..., n)
+        Eigenvalues of E C_{ℓ+1}, in the same eigenbasis and order, summing to 1; zeros stay zero.
+
+    Raises
+    ------
+    ValueError
+        If ``lam`` is not finite, negative somewhere, or all zeros.
+
+    Notes
+    -----
+    1/s = ∫₀^∞ e^{−ts} dt gives p_i = λ_i ∫₀^∞ (1 + 2tλ_i)^{-1} Π_j (1 + 2tλ_j)^{-1/2} dt. With t = e^u the integrand is
+    analytic in a strip of half-width π and decays exponentially both ways, so the trapezoidal rule with step h errs
+    by about e^{−2π²/h}: 10^{-34} at h = ¼, whatever the condition number.
+    """
+    if not torch.isfinite(lam).all() or (lam < 0).any() or (lam.sum(-1) <= 0).any():
+        raise ValueError("lam: expected finite non-negative eigenvalues with a positive sum; see metrics.spectrum")
+    lam = lam / lam.sum(-1, keepdim=True)
+    step = 0.25
+    least = float(lam[lam > 0].min())
+    # Rank one decays slowest, as e^{−u/2}: 80 past the least eigenvalue's scale is below double precision.
+    u = torch.arange(-40, 80 - math.log(least), step, dtype=lam.dtype, device=lam.device)
+    log_growth = torch.logaddexp(torch.zeros_like(u), u + (2 * lam[..., None]).log())  # log(1 + 2tλ), (..., n, nodes)
+    log_integrand = u - log_growth - log_growth.sum(-2, keepdim=True) / 2
+    p = lam * step * log_integrand.exp().sum(-1)
+    return p / p.sum(-1, keepdim=True)
+
+
+def infinite_width_path(lam: Tensor, depth: int) -> Tensor:
+    """Spectra of the BN chain at infinite width, layer by layer: the deterministic recursion λ ↦ p(λ).
+
+    Parameters
+    ----------
+    lam : Tensor, shape (..., n)
+        Spectrum of the batch, as :func:`infinite_width_map`.
+    depth : int
+        Number of layers.
+
+    Returns
+    -------
+    Tensor, shape (depth + 1, ..., n)
+        Entry ℓ is the spectrum after ℓ layers, entry 0 the start.
+    """
+    path = [lam / lam.sum(-1, keepdim=True)]
+    for _ in range(depth):
+        path.append(infinite_width_map(path[-1]))
+    return torch.stack(path)
+
+
+def spectral_gap(lam: Tensor) -> Tensor:
+    """Orthogonality gap of a spectrum, ‖λ − 1/n‖₂: V of Eq. 2 in the eigenbasis. Shape (..., n) to (...)."""
+    return torch.linalg.vector_norm(lam - 1 / lam.shape[-1], dim=-1)
+
+
+def vanilla_drift(width: int) -> float:
+    """Drift per layer, without BN, of log(‖h₂‖² sin²θ / ‖h₁‖²) for two samples at angle θ: ψ((d−1)/2) − ψ(d/2).
+
+    ‖h₁‖² is multiplied by an independent χ²_d and the squared distance of h₂ from h₁'s line by χ²_{d−1} at every
+    layer, so the drift is exact from any start. It is about −1/d: the samples align at a rate set by the width.
+    """
+    return float(digamma((width - 1) / 2) - digamma(width / 2))
