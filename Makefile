@@ -49,7 +49,7 @@ lab: $(READY)
 lock:
 	@$(PYTHON) -m venv --clear _build/lock
 	@_build/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
-	@CUSTOM_COMPILE_COMMAND="make lock" _build/lock/bin/pip-compile --quiet --upgrade --strip-extras --no-annotate \
+	@CUSTOM_COMPILE_COMMAND="make lock" _build/lock/bin/pip-compile --quiet --upgrade --allow-unsafe --strip-extras --no-annotate \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o _build/lock/requirements.txt pyproject.toml
 	@sed -E 's/\+cpu$$//' _build/lock/requirements.txt > _build/lock/clean.txt
 	@mv _build/lock/clean.txt requirements.txt

@@ -16,9 +16,8 @@ def number(x: float | None) -> str:
         return "∞"
     if x != 0 and not 1e-3 <= abs(x) < 1e4:
         mantissa, exponent = f"{x:.2e}".split("e")
-        return f"{mantissa}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}".replace(
-            "-", "−"
-        )
+        power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"{float(mantissa):g}·10{power}".replace("-", "−")
     return f"{x:.3g}".replace("-", "−")
 
 
@@ -69,16 +68,15 @@ def card(record: dict) -> str:
 
 
 def table(records: list[dict]) -> str:
-    """HTML table of judged claims, each linked to its card."""
+    """HTML table of judged claims, each linked to its card; one row a claim, and readable on a phone."""
     rows = "".join(
-        f'<tr><td><a href="../notebooks/{r["notebook"]}.html#{r["anchor"]}"><code>{r["id"]}</code></a></td>'
-        f"<td>{escape(r['item'])}</td><td>{escape(r['statement'])}</td><td>{escape(r['published'])}</td>"
-        f"<td>{_badge(r['verdict'])}</td>"
-        f"<td>{number(r['estimate'])}<br>{_range(*r['interval'])}<br>expected {_range(*r['expected'])}</td>"
-        f"<td>{'<br>'.join(escape(c['name']) + ': ' + _badge(c['verdict']) for c in r['controls'])}</td></tr>"
+        f'<tr><td>{escape(r["item"])}<br><a href="../notebooks/{r["notebook"]}.html#{r["anchor"]}"><code>{r["id"]}</code></a></td>'
+        f"<td>{escape(r['statement'])}<br><small>Published: {escape(r['published'])}</small></td>"
+        f"<td>{_badge(r['verdict'])}<br><small>{escape(_measured(r))}</small></td>"
+        f"<td><small>{'<br>'.join(escape(c['name']) + ': ' + _badge(c['verdict']) for c in r['controls'])}</small></td></tr>"
         for r in records
     )
-    heads = ("Claim", "Item", "What is judged", "Published", "Verdict", "Ours", "Controls")
+    heads = ("Claim", "What is judged", "Verdict", "Controls")
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return (
         '<div class="claims-table" role="region" aria-label="Claims and verdicts" tabindex="0">'

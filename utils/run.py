@@ -124,6 +124,8 @@ def run(
                 kernel_name="python3",
                 execution_timeout=cell_timeout,
                 progress_bar={"desc": notebook.stem},
+                # The kernel's only client is on this machine: no warning about unencrypted loopback sockets.
+                extra_arguments=["--log-level=40"],
             )
             wrong = faults(executed)
             if wrong:
@@ -161,6 +163,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     parser.add_argument("--cell-timeout", type=float, default=CELL_TIMEOUT, metavar="SECONDS")
     options = parser.parse_args(arguments)
+    if not options.cell_timeout > 0:
+        parser.error(f"--cell-timeout {options.cell_timeout}: expected a positive number of seconds")
     try:
         given = {name: parse_value(text) for name, text in options.parameters}
         run(

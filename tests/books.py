@@ -1,0 +1,75 @@
+"""Notebooks and books in miniature, for tests that run them for real."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+from utils.digest import ROOT
+
+KERNEL = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+PARAMETERS = (
+    'width = 8  # [n, 100] width\nn = 2  # [1, 50] batch size\ndepth = 3  # [1, 10] layers\nname = "a"  # {a, b}'
+)
+
+
+def notebook(path: Path, *sources: str, parameters: str = PARAMETERS) -> Path:
+    """Write a notebook: a title, the parameters cell, and one code cell a source."""
+    cells = [nbformat.v4.new_markdown_cell(f"# {path.stem}")]
+    cells += [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), path)
+    return path
+
+
+JUDGE = """
+import sys; sys.path.insert(0, "..")
+import numpy as np
+from utils.claims import judge
+from utils.intervals import Cell
+x = np.random.default_rng(0).normal(size=99)
+judge("one", [Cell("a", x, 1.0)], controls={"shifted": [Cell("a", x + 2, 1.0)]}, scale=f"width {width}")
+"""
+CLAIMS = """
+one:
+  item: ours
+  notebook: first
+  statement: the mean is at most one
+  published: not in the paper
+  kind: slack
+  expected: [0, null]
+  alpha: 1.0e-4
+  controls:
+    shifted: refuted
+  verdict: supported
+"""
+
+
+def book(root: Path) -> Path:
+    """A book of two notebooks on a copy of our own code, with a registry of one claim."""
+    shutil.copytree(ROOT / "utils", root / "utils", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("_config.yml", "requirements.txt"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "utils" / "claims.yml").write_text(CLAIMS)
+    (root / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/intro\nchapters:\n- file: notebooks/first\n- file: notebooks/second\n"
+    )
+    (root / "book").mkdir()
+    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+    (root / "book" / "references.bib").write_text("")
+    (root / "book" / "intro.md").write_text(
+        "# Intro\n\n```{raw} html\n:file: _generated/claims_table.html\n```\n\n$x^2$ and {doc}`../notebooks/first`\n"
+    )
+    notebook(root / "notebooks" / "first.ipynb", JUDGE)
+    notebook(root / "notebooks" / "second.ipynb", "width * 2")
+    (root / "notebooks" / "profiles.yml").write_text("cifar:\n  second: {width: 16}\n")
+    return root
+
+
+def run(root: Path, module: str, *arguments: object) -> subprocess.CompletedProcess:
+    """``python -m module`` in a tree."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)

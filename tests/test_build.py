@@ -1,0 +1,131 @@
+"""The whole book in miniature: what reaches the reader, what re-runs, and what a failure leaves behind."""
+
+import json
+
+import pytest
+from books import JUDGE, book, notebook, run
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    root = book(tmp_path_factory.mktemp("book"))
+    done = run(root, "utils.build")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return root
+
+
+def snapshot(root):
+    """Everything a reader could see, with its contents."""
+    out = root / "_build"
+    seen = [*(out / "html").rglob("*.html"), *(out / "executed").iterdir(), out / "claims.json"]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in seen}
+
+
+@pytest.fixture
+def changed(built):
+    """The built tree, its sources restored afterwards."""
+    sources = [p for folder in ("notebooks", "utils", "book") for p in (built / folder).rglob("*") if p.is_file()]
+    before = {p: p.read_bytes() for p in [*sources, built / "_toc.yml"]}
+    yield built
+    for path in (built / "notebooks").iterdir():
+        if path not in before:
+            path.unlink()
+    for path, content in before.items():
+        path.write_bytes(content)
+
+
+def test_verdicts_and_pages_are_where_interfaces_say(built):
+    claims = json.loads((built / "_build" / "claims.json").read_text())
+    assert claims["profile"] == "fast" and "torch" in claims["versions"] and "commit" in claims
+    (one,) = claims["claims"]
+    assert (one["id"], one["verdict"], one["controls"][0]["verdict"]) == ("one", "supported", "refuted")
+    page = (built / "_build" / "html" / "notebooks" / "first.html").read_text()
+    assert f'id="{one["anchor"]}"' in page
+    landing = (built / "_build" / "html" / "book" / "intro.html").read_text()
+    assert f"notebooks/first.html#{one['anchor']}" in landing
+    assert (built / "_build" / "html" / "index.html").exists()
+    assert {p.name for p in (built / "_build" / "executed").iterdir()} == {"first.ipynb", "second.ipynb"}
+
+
+def test_equations_need_no_network(built):
+    page = (built / "_build" / "html" / "book" / "intro.html").read_text()
+    assert "../_static/mathjax/tex-chtml.js" in page
+    assert (built / "_build" / "html" / "_static" / "mathjax" / "tex-chtml.js").exists()
+    assert "cdn" not in page
+
+
+def test_nothing_changed_runs_nothing(built):
+    before = snapshot(built)
+    done = run(built, "utils.build")
+    assert "0 to run, 2 unchanged" in done.stdout and "pages unchanged" in done.stdout
+    assert snapshot(built) == before
+
+
+def test_what_depends_on_a_change_runs_again(changed):
+    with (changed / "utils" / "theory.py").open("a") as file:
+        file.write("\n# changed\n")
+    assert "2 to run, 0 unchanged" in run(changed, "utils.build").stdout
+    notebook(changed / "notebooks" / "second.ipynb", "width * 3")
+    assert "1 to run, 1 unchanged" in run(changed, "utils.build").stdout
+    assert "width * 3" in (changed / "_build" / "html" / "notebooks" / "second.html").read_text().replace(
+        "</span>", ""
+    ).replace('<span class="o">', "").replace('<span class="n">', "").replace('<span class="mi">', "")
+
+
+def test_profiles_have_caches_of_their_own_and_a_changed_profile_runs_again(changed):
+    assert "2 to run" in run(changed, "utils.build", "--profile", "cifar").stdout
+    assert json.loads((changed / "_build" / "claims.json").read_text())["profile"] == "cifar"
+    (changed / "notebooks" / "profiles.yml").write_text("cifar:\n  second: {width: 32}\n")
+    assert "1 to run, 1 unchanged" in run(changed, "utils.build", "--profile", "cifar").stdout
+    run(changed, "utils.build")
+
+
+def test_a_corrupt_cache_entry_is_run_again(built):
+    entry = built / "_build" / "cache" / "fast" / "second.ipynb"
+    entry.write_text(entry.read_text()[:-40])
+    assert "1 to run, 1 unchanged" in run(built, "utils.build").stdout
+
+
+def failing(root, words, *arguments):
+    before = snapshot(root)
+    done = run(root, "utils.build", *arguments)
+    assert done.returncode == 1, done.stdout
+    assert words in done.stdout + done.stderr
+    assert 'Traceback (most recent call last):\n  File "<frozen runpy>' not in done.stderr
+    assert snapshot(root) == before
+
+
+def test_a_failed_notebook_never_reaches_the_book(changed):
+    notebook(changed / "notebooks" / "second.ipynb", "1 / 0")
+    failing(changed, "second failed")
+
+
+def test_a_verdict_that_is_not_the_committed_one_stops_the_build(changed):
+    notebook(changed / "notebooks" / "first.ipynb", JUDGE.replace('Cell("a", x, 1.0)', 'Cell("a", x + 3, 1.0)'))
+    failing(changed, "claim 'one' came out refuted, the registry expects supported")
+
+
+def test_a_control_that_does_not_come_out_as_wanted_stops_the_build(changed):
+    notebook(changed / "notebooks" / "first.ipynb", JUDGE.replace("x + 2", "x - 2"))
+    failing(changed, "control 'shifted' came out supported, wanted refuted")
+
+
+def test_a_registered_claim_that_was_not_judged_stops_the_build(changed):
+    notebook(changed / "notebooks" / "first.ipynb", "1 + 1")
+    failing(changed, "was not judged")
+
+
+def test_a_warning_of_the_renderer_stops_the_build(changed):
+    with (changed / "book" / "intro.md").open("a") as file:
+        file.write("\n{doc}`no-such-page`\n")
+    failing(changed, "no-such-page")
+
+
+def test_a_notebook_outside_the_table_of_contents_stops_the_build(changed):
+    notebook(changed / "notebooks" / "third.ipynb", "1")
+    failing(changed, "not in _toc.yml: third")
+
+
+def test_a_misspelt_profile_entry_stops_the_build(changed):
+    (changed / "notebooks" / "profiles.yml").write_text("cifar:\n  second: {widht: 32}\n")
+    failing(changed, "no parameter 'widht'", "--profile", "cifar")

@@ -1,0 +1,92 @@
+"""What the repository promises as a whole: sources, pins, paths."""
+
+import ast
+import re
+import tomllib
+from importlib.metadata import packages_distributions
+
+import nbformat
+import pytest
+import yaml
+
+from utils.digest import ROOT
+from utils.parameters import check, declared, profile_overrides
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SOURCES = [*(ROOT / "utils").glob("*.py"), *(ROOT / "tests").glob("*.py")]
+PINS = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
+
+
+def direct():
+    lines = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    return {re.match(r"[\w-]+", line)[0] for line in lines}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_are_committed_clean_with_good_parameters(path):
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs and cell.execution_count is None
+    assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
+    for profile in ("cifar", "paper"):
+        check(declared(path), profile_overrides(path, profile))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_every_figure_has_a_caption_a_name_and_words_for_those_who_cannot_see_it(path):
+    names = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code" and "plt.show()" in cell.source:
+            names.append(cell.metadata["mystnb"]["figure"]["name"])
+            assert cell.metadata["mystnb"]["figure"]["caption"]
+            assert len(cell.metadata["mystnb"]["image"]["alt"]) > 40
+    assert len(names) == len(set(names))
+
+
+def test_profiles_name_existing_notebooks():
+    profiles = yaml.safe_load((ROOT / "notebooks" / "profiles.yml").read_text())
+    assert {name for entries in profiles.values() for name in entries} <= {p.stem for p in NOTEBOOKS}
+
+
+def test_everything_imported_is_a_direct_and_pinned_requirement():
+    known = packages_distributions()
+    ours = {"utils", "books"}
+    wanted = set()
+    cells = [c.source for p in NOTEBOOKS for c in nbformat.read(p, as_version=4).cells if c.cell_type == "code"]
+    for text in [*(p.read_text() for p in SOURCES), *cells]:
+        for node in ast.walk(ast.parse(text)):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            wanted |= {known[name.split(".")[0]][0].lower() for name in names if name.split(".")[0] in known}
+    wanted -= ours
+    # What always comes with a direct requirement and has no version of its own to choose.
+    wanted -= {"ipython", "matplotlib-inline"}
+    assert wanted <= {name.lower() for name in direct()}
+    assert {name.lower() for name in direct()} <= {name.lower() for name in PINS}
+
+
+def test_pins_are_versions_anyone_can_install():
+    """No local build tags, no addresses, no paths of the machine that resolved them."""
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        assert not line or line.startswith("#") or re.fullmatch(r"[\w.-]+==[\w.]+( ; .+)?", line), line
+
+
+def test_imports_go_one_way():
+    """metrics, theory and intervals import nothing of ours; nothing imports the pipeline but the pipeline."""
+    imports = {}
+    for path in (ROOT / "utils").glob("*.py"):
+        tree = ast.walk(ast.parse(path.read_text()))
+        found = [n.module or "" for n in tree if isinstance(n, ast.ImportFrom)]
+        found += [
+            f"utils.{a.name}"
+            for n in ast.walk(ast.parse(path.read_text()))
+            if isinstance(n, ast.ImportFrom) and n.module == "utils"
+            for a in n.names
+        ]
+        imports[path.stem] = {name.split(".")[1] for name in found if name.startswith("utils.")}
+    for leaf in ("metrics", "theory", "intervals", "seeds", "cards", "plotting", "digest"):
+        assert imports[leaf] == set(), leaf
+    for module, used in imports.items():
+        if module not in ("run", "build"):
+            assert not used & {"run", "build"}, module

@@ -1,0 +1,131 @@
+"""One notebook, strictly: exit statuses, and what is left on disk after each."""
+
+import nbformat
+import pytest
+from books import notebook, run
+
+from utils.digest import ROOT
+from utils.run import faults
+
+
+@pytest.fixture
+def source(tmp_path):
+    return notebook(tmp_path / "in" / "n.ipynb", "print(width, n, depth, name)")
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out" / "n.ipynb"
+
+
+def printed(path):
+    cells = nbformat.read(path, as_version=4).cells
+    return "".join(o.get("text", "") for c in cells if c.cell_type == "code" for o in c.outputs)
+
+
+def test_a_clean_run_is_put_in_place_with_its_overrides(source, out):
+    done = run(ROOT, "utils.run", source, out, "-p", "width", 64, "-p", "name", "b")
+    assert done.returncode == 0, done.stderr
+    assert printed(out) == "64 2 3 b\n"
+    assert [p.name for p in out.parent.iterdir()] == ["n.ipynb"]
+    executed = nbformat.read(out, as_version=4)
+    assert executed.metadata["companion"]["parameters"] == {"width": 64, "name": "b"}
+    assert str(out.parent) not in out.read_text()
+    injected = [c for c in executed.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    assert len(injected) == 1 and "remove-cell" in injected[0].metadata["tags"]
+
+
+def test_profile_overrides_apply_and_the_command_line_wins(source, out):
+    source.with_name("profiles.yml").write_text("paper:\n  n: {width: 20, depth: 5}\n")
+    assert run(ROOT, "utils.run", source, out, "--profile", "paper", "-p", "depth", 7).returncode == 0
+    assert printed(out) == "20 2 7 a\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-p", "widht", "64"], "no parameter 'widht'; did you mean 'width'?"),
+        (["-p", "depth", "minus-one"], "'depth': 'minus-one' is a string, expected an integer"),
+        (["-p", "depth", "-3"], "'depth': -3 is out of range, expected 1 to 10"),
+        (["-p", "width", "3", "-p", "n", "4"], "'width': 3 is out of range, expected n (4) to 100"),
+        (["-p", "width"], "expected 2 arguments"),
+        (["--profile", "fastest"], "invalid choice: 'fastest'"),
+        (["--cell-timeout", "0"], "--cell-timeout"),
+    ],
+)
+def test_bad_usage_exits_2_and_writes_nothing(source, out, arguments, words):
+    done = run(ROOT, "utils.run", source, out, *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not out.parent.exists()
+
+
+def test_bad_profile_entries_exit_2(source, out):
+    source.with_name("profiles.yml").write_text("paper:\n  n: {widht: 20}\n")
+    done = run(ROOT, "utils.run", source, out, "--profile", "paper")
+    assert done.returncode == 2 and "widht" in done.stderr and not out.parent.exists()
+
+
+def test_paths_that_cannot_be_right_exit_2(source, tmp_path):
+    before = source.read_bytes()
+    for notebook_path, out in (
+        (tmp_path / "no.ipynb", tmp_path / "o.ipynb"),
+        (source, source),
+        (source, tmp_path / "o.txt"),
+    ):
+        assert run(ROOT, "utils.run", notebook_path, out).returncode == 2
+    assert source.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize(
+    ("body", "arguments", "words"),
+    [
+        ("1 / 0", [], "ZeroDivisionError"),
+        ("import time; time.sleep(60)", ["--cell-timeout", "2"], "timeout|timed out"),
+        ("import os; os._exit(1)", [], "[Kk]ernel"),
+    ],
+    ids=["raises", "times out", "kernel dies"],
+)
+def test_a_failed_run_leaves_the_output_alone_and_a_copy_beside_it(tmp_path, out, body, arguments, words):
+    import re
+
+    source = notebook(tmp_path / "in" / "n.ipynb", "print('started')", body, "print('never')")
+    out.parent.mkdir()
+    out.write_text("what was there before")
+    done = run(ROOT, "utils.run", source, out, *arguments)
+    assert done.returncode == 1
+    assert re.search(words, done.stderr)
+    assert out.read_text() == "what was there before"
+    assert sorted(p.name for p in out.parent.iterdir()) == ["n.failed.ipynb", "n.ipynb"]
+    assert printed(out.with_suffix(".failed.ipynb")).startswith("started")
+
+
+def test_a_later_success_removes_the_failed_copy(source, out):
+    out.parent.mkdir()
+    out.with_suffix(".failed.ipynb").write_text("{}")
+    assert run(ROOT, "utils.run", source, out).returncode == 0
+    assert [p.name for p in out.parent.iterdir()] == ["n.ipynb"]
+
+
+def test_an_error_output_that_stopped_nothing_is_a_failure(tmp_path, out):
+    """A cell tagged raises-exception shows its error and lets the run go on with success."""
+    source = notebook(tmp_path / "in" / "n.ipynb", "1 / 0", "print('on')")
+    nb = nbformat.read(source, as_version=4)
+    nb.cells[2].metadata["tags"] = ["raises-exception"]
+    nbformat.write(nb, source)
+    done = run(ROOT, "utils.run", source, out)
+    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr and not out.exists()
+
+
+def test_faults_finds_half_run_notebooks():
+    cell = nbformat.v4.new_code_cell("1", execution_count=1)
+    assert faults(nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_code_cell("  ")])) == []
+    assert faults(nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_code_cell("2")])) == ["cell 1 was not run"]
+
+
+def test_the_first_notebook_refuses_a_chain_narrower_than_its_batch(out):
+    for arguments in (["-p", "width", "3"], ["-p", "widht", "64"], ["-p", "depth", "minus-one"], ["-p", "depth", "-3"]):
+        done = run(ROOT, "utils.run", ROOT / "notebooks" / "01_orthogonalization_rate.ipynb", out, *arguments)
+        assert done.returncode == 2 and not out.parent.exists()
