@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from utils import metrics
-from utils.chains import batch_norm, bn_chain, vanilla_chain
+from utils.chains import batch_norm, bn_chain, vanilla_chain, wishart_root
 
 CHAINS = [bn_chain, vanilla_chain]
 
@@ -77,16 +77,26 @@ def test_centring_keeps_every_layer_off_the_ones_vector(h, generator, method):
 
 @pytest.mark.parametrize("method", ["exact", "direct"])
 def test_two_centred_samples_are_antipodal_forever(generator, method):
+    """A wide chain would amplify any rounding noise off the centred subspace into full rank within ten layers."""
     h = torch.tensor([[1.0, 0.3], [0.2, 1.0]], dtype=torch.float64)
-    for layer in walk(bn_chain, h, generator, centred=True, method=method):
+    for layer in walk(bn_chain, h, generator, centred=True, method=method, width=200, depth=40):
         assert float(metrics.orthogonality_gap(layer)) == pytest.approx(1 / math.sqrt(2))
 
 
 @pytest.mark.parametrize("method", ["exact", "direct"])
 @pytest.mark.parametrize("chain", CHAINS)
-def test_equal_samples_stay_equal(chain, method, generator):
-    """Rank one is absorbing: no NaN, the gap stays at its top."""
-    for layer in walk(chain, torch.ones(3, 4, dtype=torch.float64), generator, method=method):
+def test_equal_samples_stay_equal_forever(chain, method, h, generator):
+    """Images that are in the batch twice, in a chain wide enough to restore rank from any noise."""
+    h[:, 2:] = h[:, :2]
+    *_, layer = walk(chain, h, generator, method=method, width=200, depth=40)
+    torch.testing.assert_close(layer[:, 2:], layer[:, :2], rtol=0, atol=1e-15)
+    assert metrics.spectrum(layer)[2] < 1e-30 < 1e-3 < metrics.spectrum(layer)[1]
+
+
+@pytest.mark.parametrize("method", ["exact", "direct"])
+@pytest.mark.parametrize("chain", CHAINS)
+def test_rank_one_is_absorbing(chain, method, generator):
+    for layer in walk(chain, torch.ones(3, 4, dtype=torch.float64), generator, method=method, width=200, depth=40):
         assert float(metrics.orthogonality_gap(layer)) == pytest.approx(math.sqrt(3 / 4))
 
 
@@ -165,3 +175,15 @@ def test_bad_batches_are_named_before_anything_is_drawn(chain, bad, error, words
 def test_centring_equal_samples_leaves_nothing(generator):
     with pytest.raises(ValueError, match="samples of a batch are equal"):
         bn_chain(torch.ones(5, 4) * 0.1, width=6, depth=3, generator=generator, centred=True)
+
+
+def test_wishart_root_has_the_moments_of_a_wishart(generator):
+    """Mean d I and variances of Wishart_d(I): d off the diagonal, 2d on it; within 5 standard errors of 100,000 draws."""
+    t = wishart_root((100_000, 3, 3), width=9, generator=generator)
+    s = t.mT @ t
+    assert (t.tril(-1) == 0).all()
+    error = 5 * s.std(0) / math.sqrt(len(s))
+    assert ((s.mean(0) - 9 * torch.eye(3)).abs() < error).all()
+    torch.testing.assert_close(s.var(0), 9 * (1 + torch.eye(3)).double(), rtol=0.04, atol=0)
+    with pytest.raises(ValueError, match="n <= width"):
+        wishart_root((3, 3), width=2, generator=generator)

@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import ot
 import pytest
 import torch
 
@@ -51,6 +52,31 @@ def test_closed_forms():
     assert metrics.lyapunov_gap(eye) == 0
     assert metrics.lyapunov_gap(parallel) == pytest.approx(1 / n)
     assert torch.allclose(metrics.abs_cosines(parallel), torch.ones(10).double())
+
+
+def test_log_least_eigenvalue_reaches_below_machine_precision(generator):
+    """Against the spectrum where it can tell, against the construction where it cannot."""
+    h = torch.randn(6, 4, 4, dtype=torch.float64, generator=generator)
+    torch.testing.assert_close(metrics.log_least_eigenvalue(h), metrics.spectrum(h)[..., -1].log())
+    r = torch.linalg.qr(h[0]).R
+    first, second = (r.clone() for _ in range(2))
+    first[-1, -1], second[-1, -1] = 1e-20, 1e-60
+    difference = metrics.log_least_eigenvalue(first) - metrics.log_least_eigenvalue(second)
+    assert float(difference) == pytest.approx(2 * 40 * math.log(10))
+    with pytest.raises(ValueError, match="square roots"):
+        metrics.log_least_eigenvalue(torch.randn(5, 4))
+
+
+def test_squared_w2_agrees_with_an_optimal_transport_library(h):
+    """Against POT's Bures distance of the two Gaussians."""
+    c = metrics.gram(h)[0, 0].numpy()
+    zero = np.zeros(4)
+    expected = ot.gaussian.bures_wasserstein_distance(zero, zero, c, np.eye(4) / 4) ** 2
+    assert float(metrics.squared_w2_to_isotropic(h)[0, 0]) == pytest.approx(float(expected), rel=1e-6)
+    assert float(metrics.squared_w2_to_isotropic(torch.ones(3, 9))) == pytest.approx(2 - 2 / 3)
+    near = torch.eye(4).double() + 1e-4 * h[0, 0, :4]
+    ratio = metrics.squared_w2_to_isotropic(near) / metrics.orthogonality_gap(near) ** 2
+    assert float(ratio) == pytest.approx(4 / 4, rel=1e-3)
 
 
 def test_wider_than_deep_batches_have_the_known_floor(generator):

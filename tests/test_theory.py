@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import integrate
 
-from utils import theory
+from utils import metrics, theory
+from utils.chains import bn_chain
 
 
 def test_infinite_width_map_agrees_with_adaptive_quadrature(generator):
@@ -81,3 +82,21 @@ def test_floor_is_half_the_root_of_n_over_d_for_large_batches():
 def test_vanilla_drift_is_minus_one_over_width():
     assert theory.vanilla_drift(1000) == pytest.approx(-1 / 1000, rel=2e-3)
     assert theory.vanilla_drift(2) == pytest.approx(-2 * math.log(2))  # ψ(1/2) − ψ(1)
+
+
+def test_expected_square_gap_is_the_mean_after_one_layer(generator):
+    """Lemma 6 with equality, against one layer of explicit weights; within 5 standard errors."""
+    h = torch.diag(torch.tensor([0.6, 0.25, 0.15], dtype=torch.float64).sqrt())
+    (after,) = bn_chain(h.expand(40_000, 3, 3), width=12, depth=1, generator=generator, method="direct")
+    square = metrics.orthogonality_gap(after).square()
+    expected = theory.expected_square_gap(metrics.spectrum(h), 12)
+    assert abs(square.mean() - expected) < 5 * square.std() / math.sqrt(len(square))
+    assert 5 * square.std() / math.sqrt(len(square)) < 0.02 * expected
+
+
+def test_sharp_constants_by_hand():
+    assert theory.lemma4_constant(2) == pytest.approx(math.sqrt(2))
+    assert theory.centred_mean_square_gap(2, 50) == pytest.approx(0.5)
+    assert theory.centred_mean_square_gap(5, 100) == pytest.approx(1 / 20 + theory.gap_floor(4, 100) ** 2)
+    assert theory.mixture_ratio(2) == pytest.approx((math.sqrt(5 / 3) - 1) ** 2 * 3 / 2)
+    assert theory.gap_floor(4, 1000) ** 2 == pytest.approx((1 - 1 / 4) / 1000 / (1 - (4 / 6) ** 2))

@@ -6,19 +6,20 @@ whole law and the width only counts how many rows are averaged. A layer costs O(
 O(n³) without, in memory that does not grow with the width.
 
 Both yield one tensor a layer that the functions of :mod:`utils.metrics` take: H_ℓ itself, or a square root R_ℓ with
-R_ℓᵀR_ℓ = H_ℓᵀH_ℓ. Carrying R instead of the Gram matrix keeps small singular values to full relative accuracy
-through hundreds of layers.
+R_ℓᵀR_ℓ = H_ℓᵀH_ℓ. R stays triangular (up to the order of its columns), a product of well-conditioned factors, which keeps small singular values
+to full relative accuracy, and exact dependence exact, through hundreds of layers.
 """
 
 import math
 from collections.abc import Iterator
 
 import numpy as np
+import scipy.linalg
 import torch
 from scipy.special import gammaincinv
 from torch import Tensor
 
-__all__ = ["batch_norm", "bn_chain", "vanilla_chain"]
+__all__ = ["batch_norm", "bn_chain", "vanilla_chain", "wishart_root"]
 
 # Normal variates held at a time, over all runs: large enough to keep BLAS busy, small enough for the cache.
 BLOCK = 1 << 17
@@ -112,16 +113,19 @@ def bn_chain(
     -----
     Exact in law: with C = RᵀR and w ~ N(0, I_n), a row of W H is distributed as x = Rᵀw. Hence
     C_{ℓ+1} = (1/d) Σ x_i x_iᵀ/‖x_i‖² = Rᵀ A R with A = (1/d) Σ w_i w_iᵀ/‖Rᵀw_i‖², and R_{ℓ+1} = A^{1/2} R. Centring is
-    a projection of H₀ off the all-ones vector: every later layer stays there.
+    a projection of H₀ off the all-ones vector: every later layer stays there. ``h``'s numerical rank, at a tolerance of a
+    few machine epsilons, is the batch's rank for good.
     """
     h = _checked_start(h, width, depth, method)
     if centred:
-        h = h - h.mean(-1, keepdim=True)
+        h = (_distinct(h) - _distinct(h).mean(-1, keepdim=True)).expand(h.shape)
         if (torch.linalg.matrix_norm(h) <= 8 * torch.finfo(h.dtype).eps).any():
             raise ValueError("h: all samples of a batch are equal, so mean-centring leaves nothing to normalize")
     if method == "direct":
         return _direct(h, width, depth, generator, bn=True, centred=centred)
-    return _exact_bn(_square_root_of_gram(h), width, depth, generator, draws or h.dtype)
+    r, order = _square_root_of_gram(h)
+    layers = _exact_bn(r, width, depth, generator, draws or h.dtype)
+    return (r.take_along_dim(order, -1) for r in layers)
 
 
 def vanilla_chain(
@@ -153,7 +157,45 @@ def vanilla_chain(
     h = _checked_start(h, width, depth, method)
     if method == "direct":
         return _direct(h, width, depth, generator, bn=False, centred=False)
-    return _exact_vanilla(_square_root_of_gram(h), width, depth, generator)
+    r, order = _square_root_of_gram(h)
+    return (r.take_along_dim(order, -1) for r in _exact_vanilla(r, width, depth, generator))
+
+
+def wishart_root(
+    shape: tuple[int, ...], *, width: int, generator: torch.Generator, dtype: torch.dtype = torch.float64
+) -> Tensor:
+    """Upper triangular T with TᵀT ~ Wishart_d(I_n), in O(n²) whatever d is (Bartlett, 1933).
+
+    T R has the singular values of W H for W with d rows of standard normal entries and RᵀR = HᵀH.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (..., n, n).
+    width : int
+        d ≥ n, the degrees of freedom.
+    generator : torch.Generator
+        Its device is the result's.
+    dtype : torch.dtype
+
+    Returns
+    -------
+    Tensor, shape (..., n, n)
+
+    Raises
+    ------
+    ValueError
+        If the last two dimensions differ or exceed ``width``.
+    """
+    n = shape[-1]
+    if shape[-2] != n or width < n:
+        raise ValueError(f"shape {tuple(shape)} with width={width}: expected (..., n, n) with n <= width")
+    upper = torch.randn(shape, generator=generator, dtype=dtype, device=generator.device).triu(1)
+    # torch has no public chi-squared that takes a generator: invert its distribution function instead.
+    uniform = torch.rand(shape[:-1], generator=generator, dtype=torch.float64, device=generator.device)
+    half_freedom = (width - np.arange(n)) / 2
+    chi = torch.from_numpy(2 * gammaincinv(half_freedom, uniform.cpu().numpy())).sqrt()
+    return upper + torch.diag_embed(chi.to(upper))
 
 
 def _checked_start(h: Tensor, width: int, depth: int, method: str) -> Tensor:
@@ -175,18 +217,41 @@ def _checked_start(h: Tensor, width: int, depth: int, method: str) -> Tensor:
         raise ValueError(f"depth={depth}, expected at least 1 layer")
     if method not in ("exact", "direct"):
         raise ValueError(f"method={method!r}, expected 'exact' or 'direct'")
-    largest = h.abs().amax(dim=(-2, -1), keepdim=True)
+    largest = _distinct(h).abs().amax(dim=(-2, -1), keepdim=True)
     if (largest == 0).any():
         raise ValueError("h is all zeros for at least one batch: there is nothing to normalize")
-    return _unit(h / largest)
+    return _unit(_distinct(h) / largest).expand(h.shape)
 
 
 def _unit(h: Tensor) -> Tensor:
     return h / torch.linalg.matrix_norm(h, keepdim=True)
 
 
-def _square_root_of_gram(h: Tensor) -> Tensor:
-    return torch.linalg.qr(torch.nn.functional.pad(h, (0, 0, 0, max(0, h.shape[-1] - h.shape[-2])))).R
+def _distinct(h: Tensor) -> Tensor:
+    """One copy of what ``expand`` repeats along leading dimensions."""
+    return h[tuple(slice(1) if stride == 0 else slice(None) for stride in h.stride()[:-2])]
+
+
+def _square_root_of_gram(h: Tensor) -> tuple[Tensor, Tensor]:
+    """Upper triangular R and column order with (RP)ᵀ(RP) = HᵀH, rows below the batch's numerical rank exactly zero.
+
+    Zero rows stay zero, so equal samples stay equal and a centred batch centred; left at rounding level they would be
+    noise that a wide chain amplifies into full rank. Finding the rank needs column pivoting, which torch has not.
+    """
+    distinct = _distinct(h)
+    n, runs = h.shape[-1], distinct.shape[:-2]
+    roots, orders = [], []
+    for one in distinct.flatten(end_dim=-3) if runs else [distinct]:
+        r, order = scipy.linalg.qr(one.cpu().numpy(), mode="r", pivoting=True)
+        r = r[:n]
+        rank = int((np.abs(np.diagonal(r)) > 8 * max(one.shape) * np.finfo(r.dtype).eps * abs(r[0, 0])).sum())
+        root = np.zeros((n, n), r.dtype)
+        root[:rank] = r[:rank]
+        roots.append(torch.from_numpy(root))
+        orders.append(torch.from_numpy(np.argsort(order)))
+    root = torch.stack(roots).reshape(*runs, n, n).to(h)
+    order = torch.stack(orders).reshape(*runs, 1, n).to(h.device)
+    return root.expand(*h.shape[:-2], n, n), order
 
 
 def _direct(h: Tensor, width: int, depth: int, generator: torch.Generator, *, bn: bool, centred: bool):
@@ -214,21 +279,16 @@ def _exact_bn(r: Tensor, width: int, depth: int, generator: torch.Generator, dra
 
 
 def _exact_vanilla(r: Tensor, width: int, depth: int, generator: torch.Generator):
-    n = r.shape[-1]
-    half_freedom = (width - np.arange(n)) / 2
     for _ in range(depth):
-        upper = torch.randn(r.shape, generator=generator, dtype=r.dtype, device=r.device).triu(1)
-        # torch has no public chi-squared that takes a generator: invert its distribution function instead.
-        uniform = torch.rand(r.shape[:-1], generator=generator, dtype=torch.float64, device=r.device)
-        chi = torch.from_numpy(2 * gammaincinv(half_freedom, uniform.cpu().numpy())).sqrt().to(r)
-        r = _unit((upper + torch.diag_embed(chi)) @ r)
+        r = _unit(wishart_root(r.shape, width=width, generator=generator, dtype=r.dtype) @ r)
         yield r
 
 
 def _square_root(a: Tensor) -> Tensor:
-    """A matrix T with TᵀT = a, for positive semi-definite ``a``, triangular where rounding allows."""
+    """Upper triangular T with TᵀT = a, for positive semi-definite ``a``."""
     lower, info = torch.linalg.cholesky_ex(a)
     if not info.any():
         return lower.mT
+    # Rounding made some matrix indefinite: as rare as it is slow.
     values, vectors = torch.linalg.eigh(a)
-    return values.clamp(min=0).sqrt()[..., None] * vectors.mT
+    return torch.linalg.qr(values.clamp(min=0).sqrt()[..., None] * vectors.mT).R

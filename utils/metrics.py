@@ -18,9 +18,11 @@ __all__ = [
     "gram",
     "gram_orthogonality_gap",
     "least_singular_value",
+    "log_least_eigenvalue",
     "lyapunov_gap",
     "orthogonality_gap",
     "spectrum",
+    "squared_w2_to_isotropic",
 ]
 
 
@@ -188,6 +190,34 @@ def least_singular_value(h: Tensor) -> Tensor:
     return spectrum(h)[..., -1].sqrt()
 
 
+def log_least_eigenvalue(r: Tensor) -> Tensor:
+    """log λ_min(C) from a square root of the Gram matrix, far below what a spectrum in floating point can show.
+
+    Parameters
+    ----------
+    r : Tensor, shape (..., n, n)
+        As the exact sampler yields it: a product of triangular factors, whose determinant is accurate however small.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        log det C minus the logs of the other eigenvalues; −∞ if C is singular. Right if only one eigenvalue is tiny.
+
+    Raises
+    ------
+    ValueError
+        If ``r`` is not square, or as :func:`spectrum`.
+    TypeError
+        As :func:`spectrum`.
+    """
+    lam = spectrum(r)
+    n = r.shape[-1]
+    if r.shape[-2] != n:
+        raise ValueError(f"r: shape {tuple(r.shape)}, expected square roots (..., n, n) of a Gram matrix")
+    unit = r / torch.linalg.matrix_norm(r, keepdim=True)
+    return 2 * torch.linalg.slogdet(unit).logabsdet - lam[..., :-1].log().sum(-1)
+
+
 def effective_rank(h: Tensor) -> Tensor:
     """Effective rank: exponential of the spectral entropy of C (Roy and Vetterli, 2007).
 
@@ -239,3 +269,26 @@ def abs_cosines(h: Tensor) -> Tensor:
     unit = torch.nn.functional.normalize(h / largest, dim=-2, eps=0)
     i, j = torch.triu_indices(h.shape[-1], h.shape[-1], offset=1, device=h.device)
     return (unit.mT @ unit)[..., i, j].abs().clamp(max=1)
+
+
+def squared_w2_to_isotropic(h: Tensor) -> Tensor:
+    """Squared Wasserstein-2 distance, given H, of the law of WH from that of G/√n (Lemma 2 of the paper, conditional).
+
+    W and G are Gaussian with entries of variance 1/d; both laws are then Gaussian with covariances C = HᵀH/‖H‖_F² and
+    I/n repeated over the rows, and the distance is Bures': Σ (σ_i − 1/√n)², σ_i the singular values of H/‖H‖_F.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+
+    Returns
+    -------
+    Tensor, shape (...)
+        In [0, 2 − 2/√n], whatever the width of W; about (n/4) V² near orthogonality.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`spectrum`.
+    """
+    return (spectrum(h).sqrt() - h.shape[-1] ** -0.5).square().sum(-1)

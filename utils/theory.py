@@ -11,11 +11,15 @@ from scipy.special import digamma
 from torch import Tensor
 
 __all__ = [
+    "centred_mean_square_gap",
+    "expected_square_gap",
     "gap_floor",
     "infinite_width_map",
     "infinite_width_path",
     "largest_gap",
+    "lemma4_constant",
     "local_rate",
+    "mixture_ratio",
     "spectral_gap",
     "theorem1_bound",
     "theorem1_bound_printed",
@@ -98,6 +102,55 @@ def gap_floor(batch_size: int, width: float) -> float:
     """
     n = batch_size
     return math.sqrt((n - 1) * (n + 2) ** 2 / (4 * n * (n + 1) * width))
+
+
+def centred_mean_square_gap(batch_size: int, width: float) -> float:
+    """Stationary mean square gap with mean-centring: 1/(n(n − 1)) + the squared floor of n − 1 samples.
+
+    Centring projects the batch off the all-ones vector, so the chain runs on n − 1 dimensions, and even orthogonality
+    there leaves a gap of 1/√(n(n − 1)).
+    """
+    n = batch_size
+    rest = gap_floor(n - 1, width) ** 2 if n > 2 else 0.0
+    return 1 / (n * (n - 1)) + rest
+
+
+def lemma4_constant(batch_size: int) -> float:
+    """Sharp constant in V ≤ c V̂: c = √(n(n − 1)); the paper's Lemma 4 has 2n.
+
+    Attained when all eigenvalues but the largest are equal.
+    """
+    return math.sqrt(batch_size * (batch_size - 1))
+
+
+def mixture_ratio(batch_size: int) -> float:
+    """Unconditional over conditional W₂² to the isotropic Gaussian, in the stationary law at large width.
+
+    Given H_ℓ, W_ℓH_ℓ is Gaussian with covariance C_ℓ; over the randomness of H_ℓ it is a mixture, whose Gram matrix
+    fluctuates with variance 1 + a times that of a Gaussian of the same size, a = n(n + 2)/(4(n + 1)) the ratio of the
+    floor's to the Wishart's mean square. Between such nearly Gaussian laws W₂² is (√(1 + a) − 1)²/a of the conditional.
+    """
+    a = batch_size * (batch_size + 2) / (4 * (batch_size + 1))
+    return (math.sqrt(1 + a) - 1) ** 2 / a
+
+
+def expected_square_gap(lam: Tensor, width: float) -> Tensor:
+    """E[V(H_{ℓ+1})² | H_ℓ] for the BN chain, exactly (the paper's Lemma 6, with equality).
+
+    Parameters
+    ----------
+    lam : Tensor, shape (..., n)
+        Spectrum of C_ℓ.
+    width : float
+        d.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        ‖p(λ) − 1/n‖² + (1 − Σ p_i²)/d.
+    """
+    p = infinite_width_map(lam)
+    return spectral_gap(p).square() + (1 - p.square().sum(-1)) / width
 
 
 def infinite_width_map(lam: Tensor) -> Tensor:

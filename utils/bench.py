@@ -1,0 +1,212 @@
+"""How fast the exact sampler is, as ratios measured in one run: ``python -m utils.bench``, written to ``_build/bench.json``.
+
+Machines are noisy, so every ratio comes from measurements taken in turn, best of several for each side, on one thread.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from utils import ledger
+from utils.chains import bn_chain
+from utils.digest import ROOT
+from utils.metrics import orthogonality_gap
+from utils.seeds import generator_for
+
+__all__ = ["main", "measure"]
+
+WIDTHS_2B = (16, 32, 64, 128, 256, 512)
+
+
+def numpy_layer(h: np.ndarray, width: int) -> np.ndarray:
+    """One BN layer as a NumPy user writes it down: draw the weights, multiply, divide each row by its norm."""
+    h = np.random.randn(width, h.shape[0]) @ h  # noqa: NPY002 - the comparison is with the idiom of the paper's time
+    return h / np.linalg.norm(h, axis=1, keepdims=True) / np.sqrt(width)
+
+
+def torch_layer(h: torch.Tensor, width: int, generator: torch.Generator) -> torch.Tensor:
+    """The same in torch."""
+    h = torch.randn(width, h.shape[0], generator=generator, dtype=h.dtype) @ h
+    return torch.nn.functional.normalize(h, dim=1) / width**0.5
+
+
+def figure2b_numpy() -> None:
+    """Figure 2b's whole protocol by direct simulation: 6 widths, 20 runs, 500 layers, the gap at each."""
+    for width in WIDTHS_2B:
+        for _ in range(20):
+            h = np.zeros((width, 4))
+            h[range(4), range(4)] = 1, 1e-6, 1e-6, 1e-6
+            for _ in range(500):
+                h = numpy_layer(h, width)
+                c = h.T @ h
+                np.linalg.norm(c / np.trace(c) - np.eye(4) / 4)
+
+
+def figure2b_exact() -> None:
+    """The same with the exact sampler, all runs at once."""
+    start = torch.diag(torch.tensor([1, 1e-6, 1e-6, 1e-6], dtype=torch.float64)).expand(20, 4, 4)
+    for width in WIDTHS_2B:
+        chain = bn_chain(start, width=width, depth=500, generator=generator_for(0, width), draws=torch.float32)
+        orthogonality_gap(torch.stack(list(chain)))
+
+
+def best(*sides: Callable[[], object], rounds: int) -> list[float]:
+    """Least seconds of each side over rounds in which they take turns, after one warm-up each."""
+    for side in sides:
+        side()
+    times = [[] for _ in sides]
+    for _ in range(rounds):
+        for side, mine in zip(sides, times, strict=True):
+            started = time.perf_counter()
+            side()
+            mine.append(time.perf_counter() - started)
+    return [min(mine) for mine in times]
+
+
+def repeated(side: Callable[[], object], count: int) -> Callable[[], object]:
+    """A side too quick to time once, run ``count`` times."""
+
+    def many():
+        for _ in range(count):
+            side()
+
+    return many
+
+
+def one_layer(width: int, batch_size: int = 8) -> dict[str, float]:
+    """Seconds for one layer by each method, float64 throughout, from the same start."""
+    start = np.random.default_rng(0).normal(size=(width, batch_size))
+    tensor, root = torch.from_numpy(start), torch.linalg.qr(torch.from_numpy(start)).R
+    generator = generator_for(0, "one layer", width)
+    count = max(1, 200_000 // width)
+    layers = bn_chain(root, width=width, depth=10**9, generator=generator)
+    ours, by_numpy, by_torch = best(
+        repeated(lambda: next(layers), count),
+        lambda: numpy_layer(start, width),
+        lambda: torch_layer(tensor, width, generator),
+        rounds=5,
+    )
+    return {"ours": ours / count, "NumPy": by_numpy, "torch": by_torch}
+
+
+def against_draws(batch_size: int, width: int = 1_000_000) -> tuple[float, float]:
+    """Seconds for one layer, and for drawing its normal variates alone, float32."""
+    root = torch.linalg.qr(torch.randn(batch_size, batch_size, generator=generator_for(0), dtype=torch.float64)).R
+    generator = generator_for(0, "draws", batch_size)
+    layers = bn_chain(root, width=width, depth=10**9, generator=generator, draws=torch.float32)
+    # In the sampler's own blocks: in one piece memory, not arithmetic, would set the time.
+    block = torch.empty(batch_size, width // 50)
+    return tuple(best(lambda: next(layers), repeated(lambda: block.normal_(generator=generator), 50), rounds=7))
+
+
+PEAK = """
+import resource, torch
+from utils.chains import bn_chain
+from utils.seeds import generator_for
+torch.set_num_threads(1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = torch.eye(8, dtype=torch.float64)
+*_, last = bn_chain(start, width=10_000_000, depth={depth}, generator=generator_for(0), draws=torch.float32)
+print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_memory(depth: int) -> tuple[float, float]:
+    """MiB at most held by a fresh process: after importing torch, and after ``depth`` layers of width 10⁷, n = 8."""
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK.format(depth=depth)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    before, after = map(int, done.stdout.split())
+    return before / unit, after / unit
+
+
+def processor() -> str:
+    """Name of the processor, as well as the system tells it."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def measure() -> dict:
+    """All measurements.
+
+    Returns
+    -------
+    dict
+        ``machine`` (what ran it), ``ratios`` (each with ``id``, ``work``, ``ours_s``, ``other_s``, ``ratio``, ``other``)
+        and ``memory`` (peak MiB at width 10⁷).
+    """
+    torch.set_num_threads(1)
+    ratios = []
+
+    def add(name, work, ours, other, label):
+        ratios.append(
+            {"id": name, "work": work, "ours_s": ours, "other_s": other, "ratio": other / ours, "other": label}
+        )
+        print(f"{work}: {ours:.3g} s, {label} {other:.3g} s, ratio {other / ours:.3g}", flush=True)
+
+    add(
+        "fig2b",
+        "Figure 2b's protocol: 6 widths, 500 layers, 20 runs",
+        *best(figure2b_exact, figure2b_numpy, rounds=1),
+        "NumPy, direct",
+    )
+    for width in (64, 256, 1024, 4096):
+        seconds = one_layer(width)
+        for label in ("NumPy", "torch"):
+            add(
+                f"layer-{label.lower()}-{width}",
+                f"one layer of width {width}, n = 8",
+                seconds["ours"],
+                seconds[label],
+                f"{label}, direct",
+            )
+    for batch_size in (8, 16):
+        ours, draws = against_draws(batch_size)
+        add(
+            f"draws-{batch_size}",
+            f"one layer of width 1,000,000, n = {batch_size}",
+            ours,
+            draws,
+            "its normal variates alone",
+        )
+    before, after = peak_memory(50)
+    print(f"width 10,000,000, n = 8, 50 layers: peak {after:.0f} MiB, of which {before:.0f} MiB before the first layer")
+    return {
+        "machine": {
+            "processor": processor(),
+            "threads": 1,
+            "python": platform.python_version(),
+            "date": time.strftime("%Y-%m-%d"),
+            "versions": {name: version for name, version in ledger.versions().items() if name in ("torch", "numpy")},
+            "command": "make bench",
+        },
+        "ratios": ratios,
+        "memory": {"work": "width 10,000,000, n = 8, 50 layers", "peak_mib": after, "import_mib": before},
+    }
+
+
+def main() -> int:
+    """Measure and write ``_build/bench.json``; returns the exit status."""
+    record = measure()
+    path = ROOT / "_build" / "bench.json"
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(record, indent=1) + "\n")
+    os.replace(temporary, path)
+    print(f"written to {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
