@@ -1,11 +1,13 @@
 """Shared code of the companion; the way in is one direction only.
 
 metrics, theory, intervals      what is measured, what theory predicts, how samples become intervals
+seeds, data                     random streams with names, real batches to start from
 chains                          how the Gram matrix of a random network moves with depth
-data                            real batches to start from
-claims (and claims.yml)         what is claimed, how it is judged, how the verdict is shown
+claims (and claims.yml), cards  what is claimed and how it is judged, how a verdict looks
 plotting                        how figures look
-parameters, run, build          declared parameters, one notebook strictly, the whole book
+parameters, digest, run         declared parameters, what a run depends on, one notebook strictly
+ledger, build                   every verdict collected and checked, the whole book
+bench                           how fast the sampler is
 
 Notebooks import from here; nothing here imports notebooks or the book.
 """

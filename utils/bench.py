@@ -10,19 +10,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from html import escape
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
 from utils import ledger
+from utils.cards import number
 from utils.chains import bn_chain
-from utils.digest import ROOT
+from utils.digest import ROOT, commit
 from utils.metrics import orthogonality_gap
+from utils.plotting import BN, THEORY, VANILLA, use_style
 from utils.seeds import generator_for
 
-__all__ = ["main", "measure"]
+__all__ = ["figure", "main", "measure", "table"]
 
 WIDTHS_2B = (16, 32, 64, 128, 256, 512)
+LAYER_WIDTHS = (64, 256, 1024, 4096)
 
 
 def numpy_layer(h: np.ndarray, width: int) -> np.ndarray:
@@ -161,7 +167,7 @@ def measure() -> dict:
         *best(figure2b_exact, figure2b_numpy, rounds=1),
         "NumPy, direct",
     )
-    for width in (64, 256, 1024, 4096):
+    for width in LAYER_WIDTHS:
         seconds = one_layer(width)
         for label in ("NumPy", "torch"):
             add(
@@ -190,10 +196,57 @@ def measure() -> dict:
             "date": time.strftime("%Y-%m-%d"),
             "versions": {name: version for name, version in ledger.versions().items() if name in ("torch", "numpy")},
             "command": "make bench",
+            "commit": commit(),
         },
         "ratios": ratios,
         "memory": {"work": "width 10,000,000, n = 8, 50 layers", "peak_mib": after, "import_mib": before},
     }
+
+
+def table(record: dict) -> str:
+    """HTML table of a benchmark's ratios, its memory and where they were measured."""
+    rows = "".join(
+        f"<tr><td>{escape(r['work'])}</td><td>{escape(r['other'])}</td><td>{number(r['ours_s'])} s</td>"
+        f"<td>{number(r['other_s'])} s</td><td>{number(r['ratio'])}</td></tr>"
+        for r in record["ratios"]
+    )
+    memory, machine = record["memory"], record["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    head = "".join(
+        f'<th scope="col">{name}</th>' for name in ("Work", "Compared with", "Ours", "Other", "Other / ours")
+    )
+    return (
+        '<div class="claims-table" role="region" aria-label="Benchmark" tabindex="0">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n"
+        f"<p>Peak memory, {escape(memory['work'])}: {memory['peak_mib']:.0f} MiB for the whole process, of which "
+        f"{memory['import_mib']:.0f} MiB are Python and torch before the first layer.</p>\n"
+        f"<p>Measured on {escape(machine['date'])} with <code>{escape(machine['command'])}</code>: {escape(machine['processor'])}, "
+        f"{machine['threads']} thread, Python {escape(machine['python'])}, {escape(versions)}, commit "
+        f"<code>{escape(str(machine['commit'])[:12])}</code>.</p>\n"
+    )
+
+
+def figure(record: dict, path: Path) -> None:
+    """Write the ratios of one layer against width as an SVG file."""
+    use_style()
+    drawn, axis = plt.subplots()
+    for other, color in (("NumPy", VANILLA), ("torch", BN)):
+        mine = [r for r in record["ratios"] if r["id"].startswith(f"layer-{other.lower()}-")]
+        axis.plot(
+            [int(r["id"].rsplit("-", 1)[1]) for r in mine],
+            [r["ratio"] for r in mine],
+            "o-",
+            color=color,
+            label=f"against {other}",
+        )
+    widths = np.array(LAYER_WIDTHS)
+    axis.plot(widths, widths / 8, color=THEORY, linestyle="--", label="$d/n$, the ratio of normal variates")
+    axis.set(xscale="log", yscale="log", xlabel="width $d$", ylabel="direct / exact, seconds a layer")
+    axis.set_xticks(widths, labels=widths)
+    axis.minorticks_off()
+    axis.legend()
+    drawn.savefig(path, metadata={"Date": None})
+    plt.close(drawn)
 
 
 def main() -> int:

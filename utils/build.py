@@ -18,15 +18,13 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from utils import cards, ledger
+from utils import bench, cards, ledger
 from utils.claims import registry
-from utils.digest import ROOT, files_digest, notebook_digest
+from utils.digest import ROOT, commit, files_digest, notebook_digest
 from utils.parameters import PROFILES, ParameterError
-from utils.run import faults, resolve
+from utils.run import PINNED, faults, resolve
 
 __all__ = ["BuildFailed", "build", "main"]
-
-PINNED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class BuildFailed(RuntimeError):
@@ -67,7 +65,7 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
     stage = _stage(out, executed, records)
     index = _render(stage, out)
     _publish_notebooks(executed, out / "executed")
-    ours = {"profile": profile, "commit": _commit(), "versions": ledger.versions(), "claims": records}
+    ours = {"profile": profile, "commit": commit(), "versions": ledger.versions(), "claims": records}
     _write(out / "claims.json", json.dumps(ours, indent=1, ensure_ascii=False) + "\n")
     return index
 
@@ -145,7 +143,14 @@ def _stage(out: Path, executed: list[Path], records: list[dict]) -> Path:
     (stage / "notebooks").mkdir()
     for path in executed:
         shutil.copy(path, stage / "notebooks" / path.name)
-    _write(stage / "book" / "_generated" / "claims_table.html", cards.table(records))
+    generated = stage / "book" / "_generated"
+    _write(generated / "claims_table.html", cards.table(records))
+    # This machine's benchmark where one was run, else the committed one; the page says which.
+    measured = next((path for path in (out / "bench.json", ROOT / "book" / "bench.json") if path.exists()), None)
+    if measured:
+        record = json.loads(measured.read_text(encoding="utf-8"))
+        _write(generated / "bench_table.html", bench.table(record))
+        bench.figure(record, generated / "bench.svg")
     return stage
 
 
@@ -190,16 +195,6 @@ def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
-
-
-def _commit() -> str | None:
-    def git(*arguments):
-        return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True)
-
-    head = git("rev-parse", "HEAD")
-    if head.returncode:
-        return None
-    return head.stdout.strip() + ("-dirty" if git("status", "--porcelain").stdout.strip() else "")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -29,6 +29,17 @@ def _badge(verdict: str) -> str:
     return f'<span class="verdict verdict-{verdict}">{MARKS[verdict]} {verdict}</span>'
 
 
+def _control(control: dict) -> str:
+    """A control's outcome, coloured by whether it is the wanted one: a refuted control is good news."""
+    if control["verdict"] == control["wanted"]:
+        outcome = f'<span class="verdict verdict-supported">✓ {control["verdict"]}, as it must be</span>'
+    else:
+        outcome = (
+            f'<span class="verdict verdict-refuted">✗ {control["verdict"]}, but must be {control["wanted"]}</span>'
+        )
+    return f"{escape(control['name'])}: {outcome}"
+
+
 def _measured(record: dict) -> str:
     what = {"slack": "least slack", "deviation": "largest deviation"}[record["kind"]]
     return f"{what} {number(record['estimate'])}, interval {_range(*record['interval'])}, expected {_range(*record['expected'])}"
@@ -48,14 +59,14 @@ def card(record: dict) -> str:
         "Evidence": escape(
             f"{record['scale']}; {record['cells']} cells"
             + (f" (and {record['vacuous']} where the bound is vacuous)" if record["vacuous"] else "")
-            + (f", at least {record['seeds']} independent runs each" if record["seeds"] else ", computed, not sampled")
-            + f"; error rate {number(record['alpha'])}; detects a violation of {number(record['detectable'])}"
+            + (
+                f", at least {record['seeds']} independent runs each; error rate {number(record['alpha'])}; a violation of "
+                f"{number(record['detectable'])} would be refuted with probability 95 %"
+                if record["seeds"]
+                else ", computed, not sampled"
+            )
         ),
-        "Controls": "<br>".join(
-            f"{escape(c['name'])}: {_badge(c['verdict'])}"
-            + ("" if c["verdict"] == c["wanted"] else f" wanted {c['wanted']}!")
-            for c in record["controls"]
-        ),
+        "Controls": "<br>".join(map(_control, record["controls"])),
     }
     body = "".join(f'<tr><th scope="row">{name}</th><td>{text}</td></tr>' for name, text in rows.items())
     surprise = "" if record["verdict"] == record["wanted"] else f" (the book expects: {record['wanted']})"
@@ -73,7 +84,7 @@ def table(records: list[dict]) -> str:
         f'<tr><td>{escape(r["item"])}<br><a href="../notebooks/{r["notebook"]}.html#{r["anchor"]}"><code>{r["id"]}</code></a></td>'
         f"<td>{escape(r['statement'])}<br><small>Published: {escape(r['published'])}</small></td>"
         f"<td>{_badge(r['verdict'])}<br><small>{escape(_measured(r))}</small></td>"
-        f"<td><small>{'<br>'.join(escape(c['name']) + ': ' + _badge(c['verdict']) for c in r['controls'])}</small></td></tr>"
+        f"<td><small>{'<br>'.join(map(_control, r['controls']))}</small></td></tr>"
         for r in records
     )
     heads = ("Claim", "What is judged", "Verdict", "Controls")

@@ -3,14 +3,15 @@
 import hashlib
 import json
 import os
+import subprocess
 from pathlib import Path
 
-__all__ = ["ROOT", "files_digest", "notebook_digest"]
+__all__ = ["ROOT", "commit", "files_digest", "notebook_digest"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # What acts on notebooks only after they ran cannot change their outputs.
-AFTERWARDS = {"build.py", "ledger.py"}
+AFTERWARDS = {"bench.py", "build.py", "ledger.py"}
 
 
 def files_digest(root: Path, *patterns: str, without: frozenset[str] | set[str] = frozenset()) -> str:
@@ -61,3 +62,15 @@ def notebook_digest(notebook: Path, parameters: dict[str, object]) -> str:
         str(bool(os.environ.get("COMPANION_DATA"))),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def commit() -> str | None:
+    """Commit of the working tree, with ``-dirty`` if it was changed since; ``None`` outside git."""
+
+    def git(*arguments):
+        return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True)
+
+    head = git("rev-parse", "HEAD")
+    if head.returncode:
+        return None
+    return head.stdout.strip() + ("-dirty" if git("status", "--porcelain").stdout.strip() else "")

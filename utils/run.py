@@ -17,8 +17,10 @@ import papermill
 from utils.digest import notebook_digest
 from utils.parameters import PROFILES, ParameterError, check, declared, parse_value, profile_overrides
 
-__all__ = ["NotebookFailed", "faults", "main", "resolve", "run"]
+__all__ = ["PINNED", "NotebookFailed", "faults", "main", "resolve", "run"]
 
+# One thread per process: on matrices this small several are many times slower, and results do not depend on their number.
+PINNED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 CELL_TIMEOUT = 6 * 3600  # seconds: a hang ends, a paper-scale cell does not
 
 
@@ -165,6 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.cell_timeout > 0:
         parser.error(f"--cell-timeout {options.cell_timeout}: expected a positive number of seconds")
+    for name, value in PINNED.items():
+        os.environ.setdefault(name, value)
     try:
         given = {name: parse_value(text) for name, text in options.parameters}
         run(
