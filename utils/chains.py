@@ -125,7 +125,7 @@ def bn_chain(
         return _direct(h, width, depth, generator, bn=True, centred=centred)
     r, order = _square_root_of_gram(h)
     layers = _exact_bn(r, width, depth, generator, draws or h.dtype)
-    return (r.take_along_dim(order, -1) for r in layers)
+    return (r.gather(-1, order) for r in layers)
 
 
 def vanilla_chain(
@@ -158,7 +158,7 @@ def vanilla_chain(
     if method == "direct":
         return _direct(h, width, depth, generator, bn=False, centred=False)
     r, order = _square_root_of_gram(h)
-    return (r.take_along_dim(order, -1) for r in _exact_vanilla(r, width, depth, generator))
+    return (r.gather(-1, order) for r in _exact_vanilla(r, width, depth, generator))
 
 
 def wishart_root(
@@ -251,7 +251,7 @@ def _square_root_of_gram(h: Tensor) -> tuple[Tensor, Tensor]:
         orders.append(torch.from_numpy(np.argsort(order)))
     root = torch.stack(roots).reshape(*runs, n, n).to(h)
     order = torch.stack(orders).reshape(*runs, 1, n).to(h.device)
-    return root.expand(*h.shape[:-2], n, n), order
+    return root.expand(*h.shape[:-2], n, n), order.expand(*h.shape[:-2], n, n)
 
 
 def _direct(h: Tensor, width: int, depth: int, generator: torch.Generator, *, bn: bool, centred: bool):
