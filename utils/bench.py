@@ -113,25 +113,32 @@ def against_draws(batch_size: int, width: int = 1_000_000) -> tuple[float, float
 
 
 PEAK = """
-import resource, torch
+import torch
+from utils.bench import own_peak
 from utils.chains import bn_chain
 from utils.seeds import generator_for
 torch.set_num_threads(1)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = own_peak()
 start = torch.eye(8, dtype=torch.float64)
 *_, last = bn_chain(start, width=10_000_000, depth={depth}, generator=generator_for(0), draws=torch.float32)
-print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(before, own_peak())
 """
 
 
+def own_peak() -> float:
+    """Most memory this process has held since it started, in MiB (Linux)."""
+    # Not getrusage: its maximum survives exec and would be the parent's.
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 2**10
+
+
 def peak_memory(depth: int) -> tuple[float, float]:
-    """MiB at most held by a fresh process: after importing torch, and after ``depth`` layers of width 10⁷, n = 8."""
+    """MiB at most held by a fresh process: after its imports, and after ``depth`` layers of width 10⁷, n = 8."""
     done = subprocess.run(
         [sys.executable, "-c", PEAK.format(depth=depth)], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    before, after = map(int, done.stdout.split())
-    return before / unit, after / unit
+    before, after = map(float, done.stdout.split())
+    return before, after
 
 
 def processor() -> str:
@@ -219,7 +226,7 @@ def table(record: dict) -> str:
         '<div class="claims-table" role="region" aria-label="Benchmark" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n"
         f"<p>Peak memory, {escape(memory['work'])}: {memory['peak_mib']:.0f} MiB for the whole process, of which "
-        f"{memory['import_mib']:.0f} MiB are Python and torch before the first layer.</p>\n"
+        f"{memory['import_mib']:.0f} MiB are there before the first layer (Python, torch, plotting).</p>\n"
         f"<p>Measured on {escape(machine['date'])} with <code>{escape(machine['command'])}</code>: {escape(machine['processor'])}, "
         f"{machine['threads']} thread, Python {escape(machine['python'])}, {escape(versions)}, commit "
         f"<code>{escape(str(machine['commit'])[:12])}</code>.</p>\n"
