@@ -187,3 +187,11 @@ def test_wishart_root_has_the_moments_of_a_wishart(generator):
     torch.testing.assert_close(s.var(0), 9 * (1 + torch.eye(3)).double(), rtol=0.04, atol=0)
     with pytest.raises(ValueError, match="n <= width"):
         wishart_root((3, 3), width=2, generator=generator)
+
+
+def test_a_draw_of_exactly_zero_is_survived():
+    """Single-precision normals are exactly zero about once in ten million; two centred samples have no other direction."""
+    h = torch.tensor([[1.0, 0.3], [0.2, 1.0]], dtype=torch.float64)
+    options = {"width": 1_000_000, "depth": 40, "generator": torch.Generator().manual_seed(0), "draws": torch.float32}
+    for layer in bn_chain(h, centred=True, **options):
+        assert float(metrics.orthogonality_gap(layer)) == pytest.approx(1 / math.sqrt(2))

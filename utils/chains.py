@@ -272,7 +272,8 @@ def _exact_bn(r: Tensor, width: int, depth: int, generator: torch.Generator, dra
             # One column a row of W: sums over the batch then run along contiguous memory.
             shape = (*runs, n, min(rows, width - start))
             w = torch.randn(shape, generator=generator, dtype=draws, device=r.device)
-            w *= (r_draws.mT @ w).square_().sum(-2, keepdim=True).rsqrt_()
+            scale = (r_draws.mT @ w).square_().sum(-2, keepdim=True).rsqrt_()
+            w *= scale.nan_to_num_(posinf=0)  # a draw of exactly zero has no direction: leave it out
             a += w @ w.mT
         r = _square_root(a / width) @ r
         yield r

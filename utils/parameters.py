@@ -70,7 +70,7 @@ def declared(notebook: Path) -> dict[str, Parameter]:
     found = papermill.inspect_notebook(str(notebook))
     if len(found) != len(lines):
         raise ParameterError(
-            f"{notebook}: the parameters cell should hold one 'name = value  # range meaning' a line, and only that"
+            f"{notebook}: the parameters cell should hold one 'name = value  # range meaning' a line, only that, and no '=' in the meaning"
         )
     parameters = {name: _declaration(notebook, name, entry["default"], entry["help"]) for name, entry in found.items()}
     check(parameters, {})
