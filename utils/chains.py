@@ -125,7 +125,7 @@ def bn_chain(
         return _direct(h, width, depth, generator, bn=True, centred=centred)
     r, order = _square_root_of_gram(h)
     layers = _exact_bn(r, width, depth, generator, draws or h.dtype)
-    return (r.gather(-1, order) for r in layers)
+    return _reordered(layers, order)
 
 
 def vanilla_chain(
@@ -158,7 +158,7 @@ def vanilla_chain(
     if method == "direct":
         return _direct(h, width, depth, generator, bn=False, centred=False)
     r, order = _square_root_of_gram(h)
-    return (r.gather(-1, order) for r in _exact_vanilla(r, width, depth, generator))
+    return _reordered(_exact_vanilla(r, width, depth, generator), order)
 
 
 def wishart_root(
@@ -254,6 +254,12 @@ def _square_root_of_gram(h: Tensor) -> tuple[Tensor, Tensor]:
     return root.expand(*h.shape[:-2], n, n), order.expand(*h.shape[:-2], n, n)
 
 
+def _reordered(layers: Iterator[Tensor], order: Tensor) -> Iterator[Tensor]:
+    if (order.diff() > 0).all():
+        return layers
+    return (r.gather(-1, order) for r in layers)
+
+
 def _direct(h: Tensor, width: int, depth: int, generator: torch.Generator, *, bn: bool, centred: bool):
     for _ in range(depth):
         w = torch.randn(*h.shape[:-2], width, h.shape[-2], generator=generator, dtype=h.dtype, device=h.device)
@@ -264,19 +270,21 @@ def _direct(h: Tensor, width: int, depth: int, generator: torch.Generator, *, bn
 
 def _exact_bn(r: Tensor, width: int, depth: int, generator: torch.Generator, draws: torch.dtype):
     *runs, n, _ = r.shape
-    rows = max(1, min(width, BLOCK // (n * math.prod(runs))))
+    r = r.reshape(-1, n, n)  # one batch dimension: what small products spend most of their time on is shapes
+    rows = max(1, min(width, BLOCK // (n * len(r))))
     for _ in range(depth):
-        a = torch.zeros_like(r)
-        r_draws = r.to(draws)
+        a = None
+        lower = r.mT.to(draws)
         for start in range(0, width, rows):
             # One column a row of W: sums over the batch then run along contiguous memory.
-            shape = (*runs, n, min(rows, width - start))
+            shape = (len(r), n, min(rows, width - start))
             w = torch.randn(shape, generator=generator, dtype=draws, device=r.device)
-            scale = (r_draws.mT @ w).square_().sum(-2, keepdim=True).rsqrt_()
+            scale = torch.bmm(lower, w).square_().sum(-2, keepdim=True).rsqrt_()
             w *= scale.nan_to_num_(posinf=0)  # a draw of exactly zero has no direction: leave it out
-            a += w @ w.mT
-        r = _square_root(a / width) @ r
-        yield r
+            block = torch.bmm(w, w.mT).to(r.dtype)
+            a = block if a is None else a.add_(block)
+        r = torch.bmm(_square_root(a.div_(width)), r)
+        yield r.reshape(*runs, n, n)
 
 
 def _exact_vanilla(r: Tensor, width: int, depth: int, generator: torch.Generator):
