@@ -18,9 +18,9 @@ def around(mean):
 
 
 def judged(mean, control=-1.0):
-    """thm5 on made-up samples: slack 1 - mean."""
-    controls = {name: [Cell("control", around(1 - control), 1.0)] for name in registry()["thm5"]["controls"]}
-    return judge("thm5", [Cell("cell", around(mean), 1.0)], controls=controls, scale="made up")
+    """thm1 on made-up samples: slack 1 - mean."""
+    controls = {name: [Cell("control", around(1 - control), 1.0)] for name in registry()["thm1"]["controls"]}
+    return judge("thm1", [Cell("cell", around(mean), 1.0)], controls=controls, scale="made up")
 
 
 @pytest.mark.parametrize(("mean", "verdict"), [(0.5, "supported"), (1.5, "refuted"), (1.0, "inconclusive")])
@@ -41,7 +41,7 @@ def test_a_bounded_range_is_refuted_from_above_too():
 
 def test_controls_must_be_the_registered_ones():
     with pytest.raises(ValueError, match="the registry has"):
-        judge("thm5", [Cell("cell", around(0), 1.0)], controls={"another": [Cell("c", around(2), 1.0)]}, scale="")
+        judge("thm1", [Cell("cell", around(0), 1.0)], controls={"another": [Cell("c", around(2), 1.0)]}, scale="")
 
 
 def test_published_values_cannot_be_adjusted_in_a_notebook():
@@ -77,7 +77,7 @@ def test_registry_keeps_the_declared_error_budget():
 )
 def test_malformed_registry_is_refused(change, words, tmp_path):
     path = tmp_path / "claims.yml"
-    path.write_text(yaml.safe_dump({"thm5": registry()["thm5"] | change}))
+    path.write_text(yaml.safe_dump({"thm1": registry()["thm1"] | change}))
     with pytest.raises(ValueError, match=words):
         registry(path)
 
@@ -95,9 +95,9 @@ def test_a_shown_verdict_carries_its_record_and_a_card():
 
 def test_cards_escape_what_they_show():
     verdict = judge(
-        "thm5",
+        "thm1",
         [Cell("<script>", around(0), 1.0)],
-        controls={name: [Cell("c", around(2), 1.0)] for name in registry()["thm5"]["controls"]},
+        controls={name: [Cell("c", around(2), 1.0)] for name in registry()["thm1"]["controls"]},
         scale="a < b",
     )
     html = verdict._repr_mimebundle_()[0]["text/html"]
@@ -118,8 +118,8 @@ def test_numbers_as_a_reader_expects_them(x, text):
 
 
 def discrepancies(records):
-    claims = {"thm5": registry()["thm5"]}
-    return ledger.discrepancies(records, claims, [registry()["thm5"]["notebook"]])
+    claims = {"thm1": registry()["thm1"]}
+    return ledger.discrepancies(records, claims, [registry()["thm1"]["notebook"]])
 
 
 def test_ledger_accepts_what_was_committed_to():
