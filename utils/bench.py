@@ -22,7 +22,7 @@ from utils.cards import number
 from utils.chains import bn_chain
 from utils.digest import ROOT, commit
 from utils.metrics import orthogonality_gap
-from utils.plotting import BN, THEORY, VANILLA, use_style
+from utils.plotting import BN, PUBLISHED, THEORY, VANILLA, use_style
 from utils.seeds import generator_for
 
 __all__ = ["figure", "main", "measure", "table"]
@@ -87,19 +87,21 @@ def repeated(side: Callable[[], object], count: int) -> Callable[[], object]:
 
 
 def one_layer(width: int, batch_size: int = 8) -> dict[str, float]:
-    """Seconds for one layer by each method, float64 throughout, from the same start."""
+    """Seconds for one layer by each method from the same start, in double precision and with single-precision draws."""
     start = np.random.default_rng(0).normal(size=(width, batch_size))
     tensor, root = torch.from_numpy(start), torch.linalg.qr(torch.from_numpy(start)).R
     generator = generator_for(0, "one layer", width)
     count = max(1, 200_000 // width)
     layers = bn_chain(root, width=width, depth=10**9, generator=generator)
-    ours, by_numpy, by_torch = best(
+    single_layers = bn_chain(root, width=width, depth=10**9, generator=generator, draws=torch.float32)
+    ours, single, by_numpy, by_torch = best(
         repeated(lambda: next(layers), count),
+        repeated(lambda: next(single_layers), count),
         lambda: numpy_layer(start, width),
         lambda: torch_layer(tensor, width, generator),
         rounds=5,
     )
-    return {"ours": ours / count, "NumPy": by_numpy, "torch": by_torch}
+    return {"ours": ours / count, "ours, single": single / count, "NumPy": by_numpy, "torch": by_torch}
 
 
 def against_draws(batch_size: int, width: int = 1_000_000) -> tuple[float, float]:
@@ -177,13 +179,10 @@ def measure() -> dict:
     for width in LAYER_WIDTHS:
         seconds = one_layer(width)
         for label in ("NumPy", "torch"):
-            add(
-                f"layer-{label.lower()}-{width}",
-                f"one layer of width {width}, n = 8",
-                seconds["ours"],
-                seconds[label],
-                f"{label}, direct",
-            )
+            work = f"one layer of width {width}, n = 8, double precision"
+            add(f"layer-{label.lower()}-{width}", work, seconds["ours"], seconds[label], f"{label}, direct")
+        work = f"one layer of width {width}, n = 8, single-precision draws"
+        add(f"layer-single-{width}", work, seconds["ours, single"], seconds["NumPy"], "NumPy, direct (double)")
     for batch_size in (8, 16):
         ours, draws = against_draws(batch_size)
         add(
@@ -237,14 +236,19 @@ def figure(record: dict, path: Path) -> None:
     """Write the ratios of one layer against width as an SVG file."""
     use_style()
     drawn, axis = plt.subplots()
-    for other, color in (("NumPy", VANILLA), ("torch", BN)):
-        mine = [r for r in record["ratios"] if r["id"].startswith(f"layer-{other.lower()}-")]
+    lines = (
+        ("numpy", VANILLA, "against NumPy"),
+        ("torch", BN, "against torch"),
+        ("single", PUBLISHED, "single-precision draws, against NumPy"),
+    )
+    for name, color, label in lines:
+        mine = [r for r in record["ratios"] if r["id"].startswith(f"layer-{name}-")]
         axis.plot(
             [int(r["id"].rsplit("-", 1)[1]) for r in mine],
             [r["ratio"] for r in mine],
             "o-",
             color=color,
-            label=f"against {other}",
+            label=label,
         )
     widths = np.array(LAYER_WIDTHS)
     axis.plot(widths, widths / 8, color=THEORY, linestyle="--", label="$d/n$, the ratio of normal variates")
