@@ -111,7 +111,15 @@ def test_table_links_every_claim_to_its_card():
 
 @pytest.mark.parametrize(
     ("x", "text"),
-    [(0, "0"), (None, "∞"), (-0.25, "−0.25"), (1e-4, "1·10⁻⁴"), (-2.5e-5, "−2.5·10⁻⁵"), (12345678, "1.23·10⁷")],
+    [
+        (0, "0"),
+        (None, "∞"),
+        (-0.25, "−0.25"),
+        (1e-4, "1·10⁻⁴"),
+        (-2.5e-5, "−2.5·10⁻⁵"),
+        (1370.2, "1,370"),
+        (12345678, "1.23·10⁷"),
+    ],
 )
 def test_numbers_as_a_reader_expects_them(x, text):
     assert cards.number(x) == text

@@ -18,7 +18,7 @@ def number(x: float | None) -> str:
         mantissa, exponent = f"{x:.2e}".split("e")
         power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
         return f"{float(mantissa):g}·10{power}".replace("-", "−")
-    return f"{x:.3g}".replace("-", "−")
+    return (f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.3g}").replace("-", "−")
 
 
 def _range(low: float | None, high: float | None) -> str:
