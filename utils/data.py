@@ -1,21 +1,33 @@
-"""Real batches to start from: scikit-learn's digits, embedded, and CIFAR-10 when a copy is at hand.
+"""Real images: scikit-learn's digits, embedded, and CIFAR-10, from a copy at hand or downloaded once.
 
-CIFAR-10 is read from the directory ``COMPANION_DATA`` names (relative paths start at the project root), in its
-official Python form, ``cifar-10-batches-py/``.
+CIFAR-10 is read in its official Python form, ``cifar-10-batches-py/``, from the directory ``COMPANION_DATA`` names
+(relative paths start at the project root); without that variable it is downloaded from its authors' page into the
+user's cache. Either way every file is checked against the published digest before it is unpickled.
+
+Sources: *digits* is the test half of the optical recognition data of Alpaydin and Kaynak (1998), UCI repository, CC BY
+4.0, as scikit-learn ships it. *CIFAR-10* is Krizhevsky (2009), *Learning multiple layers of features from tiny images*;
+its authors state no licence and ask for that citation, so the companion fetches it and never passes it on.
 """
 
 import hashlib
 import os
 import pickle
 from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
+import pooch
 import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
 from utils.digest import ROOT
+from utils.seeds import generator_for
 
-__all__ = ["DataUnavailable", "batches", "images"]
+__all__ = ["SCALES", "DataUnavailable", "Task", "batches", "images", "labels", "task"]
+
+ARCHIVE = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
 
 # Published MD5 digests of the official batches (Krizhevsky, 2009); checked before anything is unpickled.
 CIFAR10 = {
@@ -25,57 +37,169 @@ CIFAR10 = {
     "data_batch_4": "634d18415352ddfa80567beed471001a",
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
 }
+CIFAR10_TEST = {"test_batch": "40351d587109b95175f43aff81a1287e"}
+SCALES = ("unit", "symmetric", "standardised")
 
 
 class DataUnavailable(RuntimeError):
     """A data set is missing or not what was published; the message says what to do."""
 
 
+class Task(NamedTuple):
+    """Images to learn from and images held out; one row an image, float32, labels int64.
+
+    Attributes
+    ----------
+    x, y : Tensor, shapes (images, features) and (images,)
+    x_test, y_test : Tensor, likewise
+    """
+
+    x: Tensor
+    y: Tensor
+    x_test: Tensor
+    y_test: Tensor
+
+
 @cache
-def images(name: str) -> Tensor:
-    """Training images as rows, pixels in [0, 1].
+def images(name: str, *, test: bool = False) -> Tensor:
+    """Images as rows, pixels in [0, 1].
 
     Parameters
     ----------
     name : {"digits", "cifar10"}
+    test : bool
+        CIFAR-10's 10,000 test images instead of its training images; digits has one set only.
 
     Returns
     -------
     Tensor, shape (images, features), float32
-        1797 × 64 for digits (8×8, grey; Alpaydin and Kaynak, 1998), 50,000 × 3072 for CIFAR-10. Shared: do not modify.
+        1797 × 64 for digits (8×8, grey), 50,000 × 3072 for CIFAR-10. Shared: do not modify.
 
     Raises
     ------
     DataUnavailable
-        If CIFAR-10 is not where ``COMPANION_DATA`` points, or differs from the published digests.
+        If CIFAR-10 is not where ``COMPANION_DATA`` points, cannot be downloaded, or differs from the published digests.
     ValueError
         If there is no such data set.
     """
     if name == "digits":
         return torch.from_numpy(load_digits().data).float() / 16
-    if name == "cifar10":
-        return torch.cat([_cifar_batch(file, digest) for file, digest in CIFAR10.items()])
-    raise ValueError(f"name={name!r}, expected 'digits' or 'cifar10'")
+    return torch.cat([torch.from_numpy(batch[b"data"]) for batch in _cifar10(name, test)]).float() / 255
 
 
-def _cifar_batch(file: str, digest: str) -> Tensor:
+@cache
+def labels(name: str, *, test: bool = False) -> Tensor:
+    """Labels of :func:`images`, 0 to 9.
+
+    Parameters
+    ----------
+    name : {"digits", "cifar10"}
+    test : bool
+
+    Returns
+    -------
+    Tensor, shape (images,), int64
+
+    Raises
+    ------
+    DataUnavailable, ValueError
+        As :func:`images`.
+    """
+    if name == "digits":
+        return torch.from_numpy(load_digits().target).long()
+    return torch.cat([torch.tensor(batch[b"labels"]) for batch in _cifar10(name, test)])
+
+
+def task(name: str, *, scale: str, train: int | None = None, test: int | None = None) -> Task:
+    """A classification task: images to learn from, images held out, both scaled.
+
+    Parameters
+    ----------
+    name : {"digits", "cifar10"}
+        Digits are split once and for all: 1,437 images to learn from, 360 held out.
+    scale : {"unit", "symmetric", "standardised"}
+        Pixels in [0, 1]; in [−1, 1] (Figures 3 and 4 of the paper); or each colour channel with the mean 0 and the variance 1
+        over the images to learn from.
+    train, test : int, optional
+        How many of each; all by default. The same choice every time, and a smaller one is part of a larger one.
+
+    Returns
+    -------
+    Task
+
+    Raises
+    ------
+    DataUnavailable
+        As :func:`images`.
+    ValueError
+        If there is no such data set or scale, or not that many images.
+    """
+    if scale not in SCALES:
+        raise ValueError(f"scale={scale!r}, expected one of {', '.join(SCALES)}")
+    x, y = images(name), labels(name)
+    order = torch.randperm(len(x), generator=generator_for("task", name))
+    if name == "digits":
+        x_test, y_test = x[order[1437:]], labels(name)[order[1437:]]
+        order = order[:1437]
+    else:
+        x_test, y_test = images(name, test=True), labels(name, test=True)
+    for what, wanted, there in (("train", train, len(order)), ("test", test, len(x_test))):
+        if wanted is not None and not 1 <= wanted <= there:
+            raise ValueError(f"{what}={wanted}, expected 1 to {there}, the number of such images in {name}")
+    x, y = x[order[:train]], y[order[:train]]
+    x_test, y_test = x_test[:test], y_test[:test]
+    if scale == "symmetric":
+        x, x_test = 2 * x - 1, 2 * x_test - 1
+    elif scale == "standardised":
+        channels = 3 if name == "cifar10" else 1
+        pixels = x.unflatten(1, (channels, -1))
+        mean, sd = pixels.mean((0, 2))[:, None], pixels.std((0, 2))[:, None]
+        x, x_test = (((z.unflatten(1, (channels, -1)) - mean) / sd).flatten(1) for z in (x, x_test))
+    return Task(x, y, x_test, y_test)
+
+
+def _cifar10(name: str, test: bool) -> list[dict]:
+    if name != "cifar10":
+        raise ValueError(f"name={name!r}, expected 'digits' or 'cifar10'")
     root = os.environ.get("COMPANION_DATA")
-    if not root:
-        raise DataUnavailable(
-            "CIFAR-10 was asked for but COMPANION_DATA is not set: point it at a directory that holds the official "
-            "cifar-10-batches-py/, or use data='digits', which needs nothing"
+    folder = (ROOT / root if root else _downloaded()) / "cifar-10-batches-py"
+    return [_opened(folder / file, digest) for file, digest in (CIFAR10_TEST if test else CIFAR10).items()]
+
+
+def _downloaded() -> Path:
+    """The user's cache with the official archive unpacked in it; pooch checks its digest, shows a bar, replaces atomically."""
+    cache = Path(pooch.os_cache("bn-orthogonality-companion"))
+    try:
+        pooch.retrieve(
+            ARCHIVE,
+            known_hash=f"md5:{ARCHIVE_MD5}",
+            fname=ARCHIVE.rsplit("/", 1)[1],
+            path=cache,
+            processor=pooch.Untar(extract_dir="."),
+            progressbar=True,
         )
-    path = ROOT / root / "cifar-10-batches-py" / file
+    except Exception as error:  # the network's, the disk's and the digest's errors alike: the reader can do the same things
+        raise DataUnavailable(
+            f"CIFAR-10: could not be downloaded from {ARCHIVE} to {cache}: {error}\nTry again with a network, or point "
+            "COMPANION_DATA at a directory that holds the official cifar-10-batches-py/, or use data='digits'"
+        ) from error
+    return cache
+
+
+def _opened(path: Path, digest: str) -> dict:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataUnavailable(f"CIFAR-10: cannot read {path} ({error.strerror}); COMPANION_DATA={root!r}") from error
+        raise DataUnavailable(
+            f"CIFAR-10: cannot read {path} ({error.strerror}); COMPANION_DATA={os.environ.get('COMPANION_DATA')!r} should "
+            "name a directory that holds the official cifar-10-batches-py/; unset it to download, or use data='digits'"
+        ) from error
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != digest:
         raise DataUnavailable(
             f"CIFAR-10: {path} has MD5 {found}, published is {digest}: truncated or altered, fetch it again"
         )
-    return torch.from_numpy(pickle.loads(content, encoding="bytes")[b"data"]).float() / 255
+    return pickle.loads(content, encoding="bytes")
 
 
 def batches(name: str, *, size: int, count: int, generator: torch.Generator) -> Tensor:

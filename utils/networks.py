@@ -1,0 +1,262 @@
+"""What a network is: the bias-free MLP of the SGD experiments, with and without BN, and the convnet of Table 3.
+
+Columns are samples, as everywhere in the companion: inputs (replicas, features, samples) go in, logits (replicas,
+classes, samples) come out. An MLP holds several independent replicas of itself (one a seed), computed together, and no
+replica sees another: small networks train faster so. Representations are read by hooks on the activations.
+"""
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ACTIVATIONS", "BatchNorm", "Linear", "convnet", "hidden_maps", "linear_maps", "mlp", "representations"]
+
+
+class Sin(nn.Module):
+    """Sine, an odd activation that torch has only as a function."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x)
+
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sin": Sin, "gelu": nn.GELU, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
+
+
+class Linear(nn.Module):
+    """Bias-free linear maps, one a replica.
+
+    Parameters
+    ----------
+    replicas, fan_in, fan_out : int
+
+    Attributes
+    ----------
+    weight : Parameter, shape (replicas, fan_out, fan_in)
+        float32, whatever torch's default; not initialised: :mod:`utils.inits` does that.
+    """
+
+    def __init__(self, replicas: int, fan_in: int, fan_out: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(replicas, fan_out, fan_in, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(replicas, fan_in, samples) to (replicas, fan_out, samples)."""
+        return torch.bmm(self.weight, x)
+
+
+class BatchNorm(nn.Module):
+    """torch's own ``BatchNorm1d``, one a replica, always on the statistics of the batch at hand.
+
+    Parameters
+    ----------
+    replicas, width : int
+
+    Notes
+    -----
+    No running statistics: the paper's BN is a function of the batch, in training and after. Held-out numbers of a BN
+    network are therefore those of held-out batches.
+    """
+
+    def __init__(self, replicas: int, width: int):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(replicas * width, track_running_stats=False, dtype=torch.float32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(replicas, width, samples) to the same."""
+        # Seen as one image of replicas · width channels, with the samples as its pixels.
+        return self.norm(x.reshape(1, -1, x.shape[-1])).reshape(x.shape)
+
+
+def mlp(
+    *,
+    features: int,
+    width: int,
+    depth: int,
+    classes: int,
+    replicas: int = 1,
+    batch_norm: bool = False,
+    activation: str = "relu",
+) -> nn.Sequential:
+    """Bias-free MLP: ``depth`` times (linear, BN if asked for, activation), and a linear readout.
+
+    Parameters
+    ----------
+    features : int
+        Length of an input.
+    width : int
+        Of every hidden layer.
+    depth : int
+        Number of hidden layers; the readout is one more.
+    classes : int
+        Number of logits.
+    replicas : int
+        Independent copies computed together.
+    batch_norm : bool
+        The real ``BatchNorm1d`` before each activation.
+    activation : {"relu", "tanh", "sin", "gelu", "sigmoid", "linear"}
+
+    Returns
+    -------
+    Sequential
+        (replicas, features, samples) to (replicas, classes, samples); weights not initialised.
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1 or the activation unknown.
+    """
+    for name, value in (
+        ("features", features), ("width", width), ("depth", depth), ("classes", classes), ("replicas", replicas),
+    ):  # fmt: skip
+        if value < 1:
+            raise ValueError(f"{name}={value!r}, expected an int of at least 1")
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation={activation!r}, expected one of {', '.join(ACTIVATIONS)}")
+    layers: list[nn.Module] = []
+    for fan_in in [features] + [width] * (depth - 1):
+        layers += [Linear(replicas, fan_in, width)]
+        layers += [BatchNorm(replicas, width)] if batch_norm else []
+        layers += [ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers, Linear(replicas, width, classes))
+
+
+class Images(nn.Module):
+    """One replica's flat inputs (1, channels · side², samples) as images (samples, channels, side, side)."""
+
+    def __init__(self, channels: int, side: int):
+        super().__init__()
+        self.shape = (channels, side, side)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[0].mT.unflatten(-1, self.shape)
+
+
+class OneReplica(nn.Module):
+    """Logits (samples, classes) as those of one replica (1, classes, samples)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mT[None]
+
+
+def convnet(
+    *,
+    depth: int,
+    channels: tuple[int, int, int] = (64, 192, 256),
+    image_channels: int = 3,
+    side: int = 32,
+    classes: int = 10,
+    classifier: int = 4096,
+    stride: int = 2,
+    dropout: float = 0.5,
+) -> nn.Sequential:
+    """AlexNet-like convnet of Table 3 (Appendix G of the paper), one replica.
+
+    Parameters
+    ----------
+    depth : int
+        Number of convolutions, at least 4 (the paper's networks have 20 and 80): two with pooling, one that widens, and
+        ``depth − 3`` with equal channels in and out, which the iterative initialisation sets.
+    channels : (int, int, int)
+        After the first convolution, after the second, and of all others.
+    image_channels, side : int
+        Of the input images; ``side`` divisible by 8 · ``stride``.
+    classes : int
+    classifier : int
+        Width of the two hidden fully connected layers.
+    stride : int
+        Of the first convolution: 2 as in the code that ran.
+    dropout : float
+        Before each hidden fully connected layer.
+
+    Returns
+    -------
+    Sequential
+        (1, image_channels · side², samples) to (1, classes, samples); weights not initialised, biases zero.
+
+    Raises
+    ------
+    ValueError
+        If the network is too shallow or the images cannot be pooled three times.
+    """
+    if depth < 4:
+        raise ValueError(f"depth={depth}, expected at least 4 convolutions")
+    if side % (8 * stride):
+        raise ValueError(f"side={side}, expected a multiple of {8 * stride}: the network pools three times")
+    first, second, rest = channels
+
+    def convolution(fan_in, fan_out, stride=1):
+        layer = nn.Conv2d(fan_in, fan_out, 3, stride=stride, padding=1, dtype=torch.float32)
+        nn.init.zeros_(layer.bias)
+        return layer
+
+    def dense(fan_in, fan_out):
+        layer = nn.Linear(fan_in, fan_out, dtype=torch.float32)
+        nn.init.zeros_(layer.bias)
+        return layer
+
+    layers = [convolution(image_channels, first, stride), nn.MaxPool2d(2), nn.ReLU()]
+    layers += [convolution(first, second), nn.MaxPool2d(2), nn.ReLU(), convolution(second, rest), nn.ReLU()]
+    for _ in range(depth - 3):
+        layers += [convolution(rest, rest), nn.ReLU()]
+    layers += [nn.MaxPool2d(2), nn.Flatten()]
+    flat = rest * (side // (8 * stride)) ** 2
+    layers += [nn.Dropout(dropout), dense(flat, classifier), nn.ReLU()]
+    layers += [nn.Dropout(dropout), dense(classifier, classifier), nn.ReLU(), dense(classifier, classes)]
+    return nn.Sequential(Images(image_channels, side), *layers, OneReplica())
+
+
+def linear_maps(network: nn.Module) -> list[nn.Module]:
+    """Linear maps and convolutions of a network, first to last."""
+    return [module for module in network.modules() if isinstance(module, Linear | nn.Linear | nn.Conv2d)]
+
+
+def hidden_maps(network: nn.Module) -> list[nn.Module]:
+    """Those among them that map a hidden space to itself: linear with equal fan in and out, or equal channels."""
+
+    def is_square(module):
+        if isinstance(module, nn.Conv2d):
+            return module.in_channels == module.out_channels
+        return isinstance(module, Linear) and module.weight.shape[-1] == module.weight.shape[-2]
+
+    return [module for module in linear_maps(network)[1:-1] if is_square(module)]
+
+
+@torch.no_grad()
+def representations(network: nn.Module, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Hidden representations before and after every activation.
+
+    Parameters
+    ----------
+    network : Module
+        Any whose activations are modules of :data:`ACTIVATIONS`.
+    x : Tensor, shape (replicas, features, samples)
+
+    Returns
+    -------
+    before, after : list of Tensor, each of shape (replicas, width, samples)
+        One entry an activation; a convolution's output is flattened per sample.
+
+    Raises
+    ------
+    ValueError
+        If the network has no activation to hook.
+    """
+    before, after = [], []
+
+    def columns(h: Tensor) -> Tensor:
+        # (replicas, width, samples) in an MLP; (samples, …) in a convnet's convolutions and dense layers.
+        return h if h.ndim == 3 else h.flatten(1).mT[None]
+
+    def record(module, inputs, output):
+        before.append(columns(inputs[0]))
+        after.append(columns(output))
+
+    kinds = tuple(ACTIVATIONS.values())
+    hooks = [module.register_forward_hook(record) for module in network.modules() if isinstance(module, kinds)]
+    if not hooks:
+        raise ValueError("network has no activation module to read representations from; build it with utils.networks")
+    try:
+        network(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return before, after

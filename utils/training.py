@@ -1,0 +1,217 @@
+"""SGD, and what is watched while it runs: loss, accuracy, gap at every layer, gradient norms.
+
+All replicas of a network train in one loop, each on its own order of the data. Divergence is a result, not an
+exception: a replica whose loss is no longer finite keeps its place and says from which step on.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from utils.metrics import orthogonality_gap
+from utils.networks import linear_maps, representations
+from utils.seeds import generator_for
+
+__all__ = ["History", "gradient_norms", "logit_gap", "train", "watch"]
+
+
+class History(NamedTuple):
+    """What one training run left behind; the second dimension is the replica.
+
+    Attributes
+    ----------
+    loss : Tensor, shape (steps, replicas)
+        Cross entropy of each step's batch, before the step, in nats; not finite from divergence on.
+    diverged : Tensor of int, shape (replicas,)
+        First step whose loss is not finite; −1 if there is none.
+    watched : list of dict
+        One an observation: ``step`` and the tensors of :func:`watch`, each of shape (replicas, …).
+    """
+
+    loss: Tensor
+    diverged: Tensor
+    watched: list[dict]
+
+
+def logit_gap(logits: Tensor) -> Tensor:
+    """The released code's gap: ‖σ/‖σ‖ − 1/√k‖ of the singular values of the k logits of a batch (Figure 3).
+
+    Parameters
+    ----------
+    logits : Tensor, shape (replicas, k, samples)
+
+    Returns
+    -------
+    Tensor, shape (replicas,)
+        In [0, √(2 − 2/√k)]; NaN where the logits are not finite.
+    """
+    finite = torch.isfinite(logits).all(-1).all(-1)
+    safe = torch.where(finite[:, None, None], logits, torch.ones_like(logits)).double()
+    singular = torch.linalg.svdvals(safe)
+    unit = singular / singular.norm(dim=-1, keepdim=True)
+    gap = (unit - unit.shape[-1] ** -0.5).norm(dim=-1)
+    return torch.where(finite, gap, torch.full_like(gap, torch.nan))
+
+
+def watch(network: nn.Module, probe: Tensor, x: Tensor | None = None, y: Tensor | None = None) -> dict[str, Tensor]:
+    """Measure a network as it stands.
+
+    Parameters
+    ----------
+    network : Module
+    probe : Tensor, shape (replicas, features, n)
+        The batch whose representations are measured.
+    x, y : Tensor, shapes (features, samples) and (samples,), optional
+        Held-out data, the same for all replicas.
+
+    Returns
+    -------
+    dict of str to Tensor
+        ``gap_before``, ``gap_after`` (replicas, hidden layers): V (Eq. 2) before and after each activation, NaN where a
+        representation is not finite or has died out; ``gap_logits`` (replicas,): :func:`logit_gap`; ``accuracy`` (replicas,)
+        on the held-out data.
+    """
+    before, after = representations(network, probe)
+    seen = {"gap_before": _gaps(before), "gap_after": _gaps(after)}
+    with torch.no_grad():
+        seen["gap_logits"] = logit_gap(network(probe))
+        if x is not None:
+            logits = network(x.expand(len(probe), *x.shape))
+            seen["accuracy"] = (logits.argmax(1) == y).double().mean(-1)
+    return seen
+
+
+def _gaps(layers: list[Tensor]) -> Tensor:
+    def gap(h):
+        h = h.double()
+        alive = torch.isfinite(h).all(-1).all(-1) & (h != 0).any(-1).any(-1)
+        safe = torch.where(alive[:, None, None], h, torch.ones_like(h))
+        return torch.where(alive, orthogonality_gap(safe), torch.full_like(safe[:, 0, 0], torch.nan))
+
+    return torch.stack([gap(h) for h in layers], dim=-1)
+
+
+def train(
+    network: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    seeds: Sequence[int],
+    learning_rate: float,
+    batch_size: int,
+    steps: int,
+    probe: Tensor,
+    watch_at: Sequence[int] = (),
+    held_out: tuple[Tensor, Tensor] = (None, None),
+    checkpoint: Path | None = None,
+) -> History:
+    """Plain SGD on the cross entropy, all replicas at once.
+
+    Parameters
+    ----------
+    network : Module
+        (replicas, features, samples) to (replicas, classes, samples), weights set.
+    x, y : Tensor, shapes (samples, features) and (samples,)
+        Training data, a row a sample, held in memory.
+    seeds : sequence of int
+        One a replica. The order of the data comes from (seed, epoch) alone, so that replicas of equal seed in different
+        networks see the same batches.
+    learning_rate : float
+    batch_size : int
+        At most the number of samples; a last, smaller batch of an epoch is left out.
+    steps : int
+    probe, held_out
+        As :func:`watch` takes them.
+    watch_at : sequence of int
+        Steps before which to watch, 0 to ``steps`` (after the last).
+    checkpoint : Path, optional
+        Where to save at every watched step; a run that finds its own half-finished state there goes on from it, with the
+        results it would have had. Removed at the end.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or the seeds are not as many as the replicas.
+    """
+    if not 1 <= batch_size <= len(x):
+        raise ValueError(f"batch_size={batch_size}, expected 1 to {len(x)}, the number of training samples")
+    if not learning_rate > 0 or steps < 1:
+        raise ValueError(f"learning_rate={learning_rate!r}, steps={steps!r}: expected positive numbers")
+    if len(probe) != len(seeds):
+        raise ValueError(f"seeds: {len(seeds)} for {len(probe)} replicas in probe, expected one each")
+    if any(not 0 <= at <= steps for at in watch_at):
+        raise ValueError(f"watch_at={list(watch_at)}: expected steps from 0 to {steps}")
+
+    optimiser = torch.optim.SGD(network.parameters(), lr=learning_rate)
+    per_epoch = len(x) // batch_size
+    losses = torch.full((steps, len(seeds)), torch.nan, device=x.device)
+    watched: list[dict] = []
+    start = 0
+    if checkpoint is not None and Path(checkpoint).exists():
+        start, losses, watched = _resume(Path(checkpoint), network, losses)
+    order = None
+    for step in range(start, steps + 1):
+        if step in watch_at and not (watched and watched[-1]["step"] == step):
+            watched.append({"step": step} | watch(network, probe, *held_out))
+            if checkpoint is not None:
+                _save(Path(checkpoint), network, step, losses, watched)
+        if step == steps:
+            break
+        epoch, position = divmod(step, per_epoch)
+        if order is None or position == 0:
+            permutations = [torch.randperm(len(x), generator=generator_for(seed, "order", epoch)) for seed in seeds]
+            order = torch.stack(permutations).to(x.device)
+        batch = order[:, position * batch_size : (position + 1) * batch_size]
+        loss = nn.functional.cross_entropy(network(x[batch].mT), y[batch], reduction="none").mean(-1)
+        losses[step] = loss.detach()
+        optimiser.zero_grad(set_to_none=True)
+        # The sum: every replica gets its own mean's gradient, as if it trained alone.
+        loss.sum().backward()
+        optimiser.step()
+    if checkpoint is not None:
+        Path(checkpoint).unlink(missing_ok=True)
+    wrong = ~torch.isfinite(losses)
+    diverged = torch.where(wrong.any(0), wrong.int().argmax(0), torch.full_like(wrong[0].int(), -1))
+    return History(losses, diverged, watched)
+
+
+def gradient_norms(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Frobenius norm of the loss's gradient with respect to each linear map's weight, as the network stands.
+
+    Parameters
+    ----------
+    network : Module
+    x, y : Tensor, shapes (replicas, features, samples) and (replicas, samples)
+
+    Returns
+    -------
+    Tensor, shape (replicas, linear maps)
+    """
+    parameters = [module.weight for module in linear_maps(network)]
+    loss = nn.functional.cross_entropy(network(x), y, reduction="none").mean(-1)
+    gradients = torch.autograd.grad(loss.sum(), parameters)
+    return torch.stack([g.reshape(x.shape[0], -1).norm(dim=-1) for g in gradients], dim=-1)
+
+
+def _save(path: Path, network: nn.Module, step: int, losses: Tensor, watched: list[dict]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    torch.save({"network": network.state_dict(), "step": step, "loss": losses, "watched": watched}, temporary)
+    os.replace(temporary, path)
+
+
+def _resume(path: Path, network: nn.Module, losses: Tensor) -> tuple[int, Tensor, list[dict]]:
+    try:
+        state = torch.load(path, weights_only=True, map_location=losses.device)
+        network.load_state_dict(state["network"])
+    except Exception:  # truncated, corrupt or another network's: begin again rather than trust it
+        return 0, losses, []
+    return state["step"], state["loss"], state["watched"]
