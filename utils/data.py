@@ -178,7 +178,9 @@ def _downloaded() -> Path:
             processor=pooch.Untar(extract_dir="."),
             progressbar=True,
         )
-    except Exception as error:  # the network's, the disk's and the digest's errors alike: the reader can do the same things
+    except (
+        Exception
+    ) as error:  # the network's, the disk's and the digest's errors alike: the reader can do the same things
         raise DataUnavailable(
             f"CIFAR-10: could not be downloaded from {ARCHIVE} to {cache}: {error}\nTry again with a network, or point "
             "COMPANION_DATA at a directory that holds the official cifar-10-batches-py/, or use data='digits'"

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from utils.networks import Linear, hidden_maps, linear_maps
 
-__all__ = ["BASES", "STANDARD", "identity_like", "layer_by_layer", "orthogonalising_weight", "standard"]
+__all__ = [
+    "BASES",
+    "STANDARD",
+    "identity_like",
+    "layer_by_layer",
+    "orthogonalising_weight",
+    "permutation_like",
+    "standard",
+]
 
 GAIN = 2**0.5  # what the paper's experiments call Xavier has this gain: on square layers it is He's variance
 STANDARD: dict[str, Callable] = {
@@ -140,6 +148,24 @@ def identity_like(h: Tensor, fan_out: int) -> Tensor:
     weight = torch.zeros(fan_out, fan_out, area, dtype=h.dtype, device=h.device)
     weight[range(fan_out), range(fan_out), area // 2] = 1
     return weight.reshape(fan_out, fan_in).expand(replicas, -1, -1)
+
+
+def permutation_like(h: Tensor, fan_out: int, *, generators: Sequence[torch.Generator]) -> Tensor:
+    """A random permutation as a layer's weights: the identity with its units renamed.
+
+    Parameters
+    ----------
+    h : Tensor, shape (replicas, fan_out, samples)
+    fan_out : int
+    generators : sequence of torch.Generator
+        One a replica.
+
+    Returns
+    -------
+    Tensor, shape (replicas, fan_out, fan_out), ``h``'s dtype
+    """
+    identity = torch.eye(fan_out, dtype=h.dtype)
+    return torch.stack([identity[torch.randperm(fan_out, generator=g)] for g in generators]).to(h.device)
 
 
 def orthogonalising_weight(

@@ -18,7 +18,14 @@ class Sin(nn.Module):
         return torch.sin(x)
 
 
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sin": Sin, "gelu": nn.GELU, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sin": Sin,
+    "gelu": nn.GELU,
+    "sigmoid": nn.Sigmoid,
+    "linear": nn.Identity,
+}
 
 
 class Linear(nn.Module):

@@ -82,7 +82,9 @@ def sweep(
     rows = {path: _stored(path) for path in paths}
     missing = {path: values for path, values in zip(paths, grid, strict=True) if rows[path] is None}
     if missing:
-        parallel = joblib.Parallel(n_jobs=min(jobs or os.cpu_count() or 1, len(missing)), return_as="generator_unordered")
+        parallel = joblib.Parallel(
+            n_jobs=min(jobs or os.cpu_count() or 1, len(missing)), return_as="generator_unordered"
+        )
         done = parallel(joblib.delayed(_compute)(cell, values, path) for path, values in missing.items())
         for path, result in tqdm(done, total=len(missing), desc=description or cell.__name__, unit="cell"):
             rows[path] = result

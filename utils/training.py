@@ -29,7 +29,8 @@ class History(NamedTuple):
     diverged : Tensor of int, shape (replicas,)
         First step whose loss is not finite; −1 if there is none.
     watched : list of dict
-        One an observation: ``step`` and the tensors of :func:`watch`, each of shape (replicas, …).
+        One an observation: ``step`` and the tensors of :func:`watch`, each of shape (replicas, …), with the first
+        ``batch_size`` training images as ``batch``. They end early if every replica has diverged.
     """
 
     loss: Tensor
@@ -57,7 +58,13 @@ def logit_gap(logits: Tensor) -> Tensor:
     return torch.where(finite, gap, torch.full_like(gap, torch.nan))
 
 
-def watch(network: nn.Module, probe: Tensor, x: Tensor | None = None, y: Tensor | None = None) -> dict[str, Tensor]:
+def watch(
+    network: nn.Module,
+    probe: Tensor,
+    *,
+    batch: tuple[Tensor, Tensor] | None = None,
+    held_out: tuple[Tensor, Tensor] | None = None,
+) -> dict[str, Tensor]:
     """Measure a network as it stands.
 
     Parameters
@@ -65,24 +72,54 @@ def watch(network: nn.Module, probe: Tensor, x: Tensor | None = None, y: Tensor 
     network : Module
     probe : Tensor, shape (replicas, features, n)
         The batch whose representations are measured.
-    x, y : Tensor, shapes (features, samples) and (samples,), optional
-        Held-out data, the same for all replicas.
+    batch, held_out : (Tensor, Tensor), shapes (images, features) and (images,), optional
+        Training and held-out images with their labels, the same for all replicas.
 
     Returns
     -------
     dict of str to Tensor
         ``gap_before``, ``gap_after`` (replicas, hidden layers): V (Eq. 2) before and after each activation, NaN where a
-        representation is not finite or has died out; ``gap_logits`` (replicas,): :func:`logit_gap`; ``accuracy`` (replicas,)
-        on the held-out data.
+        representation is not finite or has died out; ``gap_logits`` (replicas,): :func:`logit_gap`; with ``batch`` also
+        ``train_accuracy`` (replicas,) and ``gradient`` (replicas, linear maps), Frobenius norms; with ``held_out`` also
+        ``accuracy`` (replicas,).
     """
     before, after = representations(network, probe)
     seen = {"gap_before": _gaps(before), "gap_after": _gaps(after)}
     with torch.no_grad():
         seen["gap_logits"] = logit_gap(network(probe))
-        if x is not None:
-            logits = network(x.expand(len(probe), *x.shape))
-            seen["accuracy"] = (logits.argmax(1) == y).double().mean(-1)
+    for name, labelled in (("train_accuracy", batch), ("accuracy", held_out)):
+        if labelled is not None:
+            seen[name] = _accuracy(network, *labelled, replicas=len(probe))
+    if batch is not None:
+        seen["gradient"] = gradient_norms(network, *batch, replicas=len(probe))
     return seen
+
+
+@torch.no_grad()
+def _accuracy(network: nn.Module, x: Tensor, y: Tensor, replicas: int) -> Tensor:
+    return (network(x.T.expand(replicas, -1, -1)).argmax(1) == y).double().mean(-1)
+
+
+def gradient_norms(network: nn.Module, x: Tensor, y: Tensor, *, replicas: int = 1) -> Tensor:
+    """Frobenius norm of the loss's gradient with respect to the weight of each linear map, as the network stands.
+
+    Parameters
+    ----------
+    network : Module
+    x, y : Tensor, shapes (images, features) and (images,)
+    replicas : int
+        Of the network.
+
+    Returns
+    -------
+    Tensor, shape (replicas, linear maps)
+    """
+    parameters = [module.weight for module in linear_maps(network)]
+    loss = nn.functional.cross_entropy(
+        network(x.T.expand(replicas, -1, -1)), y.expand(replicas, -1), reduction="none"
+    ).mean(-1)
+    gradients = torch.autograd.grad(loss.sum(), parameters)
+    return torch.stack([gradient.reshape(replicas, -1).norm(dim=-1) for gradient in gradients], dim=-1)
 
 
 def _gaps(layers: list[Tensor]) -> Tensor:
@@ -106,7 +143,7 @@ def train(
     steps: int,
     probe: Tensor,
     watch_at: Sequence[int] = (),
-    held_out: tuple[Tensor, Tensor] = (None, None),
+    held_out: tuple[Tensor, Tensor] | None = None,
     checkpoint: Path | None = None,
 ) -> History:
     """Plain SGD on the cross entropy, all replicas at once.
@@ -160,7 +197,8 @@ def train(
     order = None
     for step in range(start, steps + 1):
         if step in watch_at and not (watched and watched[-1]["step"] == step):
-            watched.append({"step": step} | watch(network, probe, *held_out))
+            seen = watch(network, probe, batch=(x[:batch_size], y[:batch_size]), held_out=held_out)
+            watched.append({"step": step} | seen)
             if checkpoint is not None:
                 _save(Path(checkpoint), network, step, losses, watched)
         if step == steps:
@@ -172,6 +210,8 @@ def train(
         batch = order[:, position * batch_size : (position + 1) * batch_size]
         loss = nn.functional.cross_entropy(network(x[batch].mT), y[batch], reduction="none").mean(-1)
         losses[step] = loss.detach()
+        if not torch.isfinite(losses[step]).any():
+            break
         optimiser.zero_grad(set_to_none=True)
         # The sum: every replica gets its own mean's gradient, as if it trained alone.
         loss.sum().backward()
@@ -181,24 +221,6 @@ def train(
     wrong = ~torch.isfinite(losses)
     diverged = torch.where(wrong.any(0), wrong.int().argmax(0), torch.full_like(wrong[0].int(), -1))
     return History(losses, diverged, watched)
-
-
-def gradient_norms(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Frobenius norm of the loss's gradient with respect to each linear map's weight, as the network stands.
-
-    Parameters
-    ----------
-    network : Module
-    x, y : Tensor, shapes (replicas, features, samples) and (replicas, samples)
-
-    Returns
-    -------
-    Tensor, shape (replicas, linear maps)
-    """
-    parameters = [module.weight for module in linear_maps(network)]
-    loss = nn.functional.cross_entropy(network(x), y, reduction="none").mean(-1)
-    gradients = torch.autograd.grad(loss.sum(), parameters)
-    return torch.stack([g.reshape(x.shape[0], -1).norm(dim=-1) for g in gradients], dim=-1)
 
 
 def _save(path: Path, network: nn.Module, step: int, losses: Tensor, watched: list[dict]) -> None:

@@ -4,8 +4,9 @@ The arms differ in their hidden weights only (and in BN): all share Xavier's fir
 seed by seed, the order of the data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from utils import data
-from utils.inits import identity_like, layer_by_layer, orthogonalising_weight, standard
-from utils.networks import hidden_maps, mlp
+from utils.inits import STANDARD, identity_like, layer_by_layer, orthogonalising_weight, permutation_like, standard
+from utils.networks import hidden_maps, mlp, representations
 from utils.seeds import generator_for
-from utils.training import gradient_norms, train
+from utils.training import train
 
 __all__ = ["ARMS", "Arm", "initialised", "trial"]
 
@@ -31,8 +32,8 @@ class Arm(NamedTuple):
     scheme : str
         Of :func:`utils.inits.standard`, for all weights; hidden ones may be replaced.
     batch_norm : bool
-    basis : {"slice", "polar", "haar", "identity"}, optional
-        What replaces the hidden weights, computed layer by layer; ``None`` leaves them.
+    basis : {"slice", "polar", "haar", "identity", "permutation", "xavier"}, optional
+        What replaces the hidden weights, layer by layer; ``None`` leaves them.
     exponent : float
         On Σ, for the orthogonalising ones.
     scaled : bool
@@ -63,6 +64,8 @@ ARMS = {
     "redrawn": Arm("iterative, slice, samples redrawn", basis="slice", redrawn=True),
     "identity": Arm("identity", basis="identity", scaled=False),
     "identity_scaled": Arm("identity, iterative's scale", basis="identity"),
+    "permutation": Arm("permutations", basis="permutation", scaled=False),
+    "xavier_scaled": Arm("Xavier, iterative's scale", basis="xavier"),
 }
 
 
@@ -101,22 +104,30 @@ def initialised(arm: str, x: Tensor, *, width: int, depth: int, classes: int, se
     samples = 3 * width
     if len(x) < samples:
         raise ValueError(f"x: {len(x)} images, expected at least 3 · width = {samples} to compute weights from")
-    pool = min(len(x), 4 * samples) if how.redrawn else samples
+    pool = min(len(x), 16 * samples) if how.redrawn else samples
     chosen = [torch.randperm(len(x), generator=generator_for(seed, "init images"))[:pool] for seed in seeds]
-    if how.basis == "identity":
-        weight_for = identity_like
-    else:
-        generators = [generator_for(seed, "basis") for seed in seeds] if how.basis == "haar" else None
-        weight_for = partial(orthogonalising_weight, exponent=how.exponent, basis=how.basis, generators=generators)
+    generators = [generator_for(seed, how.basis) for seed in seeds]
     layer_by_layer(
         network,
         x[torch.stack(chosen)].mT,
-        weight_for,
+        _weight_for(how, generators),
         norm=1.0 if how.scaled else None,
         redraw=[generator_for(seed, "redraw") for seed in seeds] if how.redrawn else None,
         samples=samples,
     )
     return network
+
+
+def _weight_for(how: Arm, generators: list[torch.Generator]) -> Callable[[Tensor, int], Tensor]:
+    if how.basis == "identity":
+        return identity_like
+    if how.basis == "permutation":
+        return partial(permutation_like, generators=generators)
+    if how.basis == "xavier":
+        return lambda h, fan_out: torch.stack(
+            [STANDARD["xavier"](torch.empty(fan_out, fan_out, dtype=h.dtype), g) for g in generators]
+        )
+    return partial(orthogonalising_weight, exponent=how.exponent, basis=how.basis, generators=generators)
 
 
 def trial(
@@ -159,20 +170,25 @@ def trial(
     Returns
     -------
     list of dict
-        One a seed: ``seed``; ``loss``, the mean over the last tenth of the steps (NaN if it diverged before the end) and
-        ``mean_loss`` over all; ``diverged``, the step or −1; ``accuracy`` held out, at the end; at the start: ``gap_before``
-        and ``gap_after`` the last activation, ``gap_logits``, ``identity`` (mean cosine of hidden weights to the identity),
-        ``logit_scale`` (root mean square), ``gradient_growth`` (log10 of the ratio of gradient norms, first hidden weight
-        over last) and ``gradient_norm`` (of all); the end's gaps as ``…_end``; and the curves ``at`` (steps),
-        ``curve_loss`` (mean since the last observation), ``curve_gap_before``, ``curve_gap_after``, ``curve_gap_logits``,
-        ``curve_accuracy``; ``layers_gap_before``, ``layers_gap_after`` at the start, by layer; ``layers_gradient``.
+        One a seed. Outcome: ``loss``, the mean over the last tenth of the steps (NaN if it diverged before their end),
+        ``diverged`` (the step, or −1), ``accuracy`` held out, at the end. At the start: ``gap_before`` and ``gap_after`` the last
+        activation, ``gap_logits``, ``identity`` (mean cosine of hidden weights to the identity), ``passing`` (share of the
+        energy before the activation that passes it, mean over hidden layers after the first), ``logit_scale`` (root mean
+        square), ``gradient`` (norm of all) and ``gradient_growth`` (log10 of the first hidden weight's norm over the last's);
+        by layer ``layers_gap_before``, ``layers_gap_after``, ``layers_gradient``, ``layers_identity``. During training, at the
+        steps ``at``: ``curve_loss`` (mean since the observation before), ``curve_gap_before``, ``curve_gap_after``,
+        ``curve_gap_logits``, ``curve_gradient``, ``curve_train_accuracy``, ``curve_accuracy``.
+
+    Raises
+    ------
+    DataUnavailable, ValueError
+        As the functions named above.
     """
     x, y, x_test, y_test = data.task(task, scale=scale, train=train_images, test=test_images)
-    network = initialised(arm, x, width=width, depth=depth, classes=10, seeds=seeds)
+    network = initialised(arm, x, width=width, depth=depth, classes=10, seeds=seeds).to(device)
     x, y, x_test, y_test = (z.to(device) for z in (x, y, x_test, y_test))
-    network.to(device)
-    start = _start(network, x, y, seeds, batch_size)
-    at = sorted({round(i * steps / observations) for i in range(observations + 1)})
+    probe_batch = x_test[:probe].T.expand(len(seeds), -1, -1)
+    start = _start(network, probe_batch)
     history = train(
         network,
         x,
@@ -181,64 +197,61 @@ def trial(
         learning_rate=learning_rate,
         batch_size=batch_size,
         steps=steps,
-        probe=x_test[:probe].T.expand(len(seeds), -1, -1),
-        watch_at=at,
-        held_out=(x_test.T, y_test),
+        probe=probe_batch,
+        watch_at=sorted({round(i * steps / observations) for i in range(observations + 1)}),
+        held_out=(x_test, y_test),
         checkpoint=scratch,
     )
-    last = max(1, steps // 10)
+    at = [seen["step"] for seen in history.watched]
+    watched = {
+        name: torch.stack([w[name] for w in history.watched]).cpu() for name in history.watched[0] if name != "step"
+    }
+    losses = history.loss.double().cpu()
     rows = []
     for i, seed in enumerate(seeds):
-        seen = {
-            name: torch.stack([w[name][i] for w in history.watched]).tolist()
-            for name in ("gap_before", "gap_after", "gap_logits", "accuracy")
-        }
-        loss = history.loss[:, i].double().cpu()
-        curve = [loss[0], *(loss[a:b].mean() for a, b in zip(at, at[1:], strict=False))]
+        seen = {name: values[:, i] for name, values in watched.items()}
+        loss, gradient = losses[:, i], seen["gradient"]
         rows.append(
             {
                 "seed": seed,
-                "loss": float(loss[-last:].mean()),
-                "mean_loss": float(loss.mean()),
+                "loss": float(loss[-max(1, steps // 10) :].mean()),
                 "diverged": int(history.diverged[i]),
-                "accuracy": seen["accuracy"][-1],
-                "gap_before": seen["gap_before"][0][-1],
-                "gap_after": seen["gap_after"][0][-1],
-                "gap_logits": seen["gap_logits"][0],
-                "gap_before_end": seen["gap_before"][-1][-1],
-                "gap_after_end": seen["gap_after"][-1][-1],
+                "accuracy": float(seen["accuracy"][-1]),
+                "gap_before": float(seen["gap_before"][0, -1]),
+                "gap_after": float(seen["gap_after"][0, -1]),
+                "gap_logits": float(seen["gap_logits"][0]),
+                "gradient": float(gradient[0].norm()),
+                "gradient_growth": float((gradient[0, 1] / gradient[0, -2]).log10()),
                 **{name: values[i].tolist() for name, values in start.items()},
+                "layers_gap_before": seen["gap_before"][0].tolist(),
+                "layers_gap_after": seen["gap_after"][0].tolist(),
+                "layers_gradient": gradient[0].tolist(),
                 "at": at,
-                "curve_loss": [float(value) for value in curve],
-                "curve_gap_before": [gap[-1] for gap in seen["gap_before"]],
-                "curve_gap_after": [gap[-1] for gap in seen["gap_after"]],
-                "curve_gap_logits": seen["gap_logits"],
-                "curve_accuracy": seen["accuracy"],
-                "layers_gap_before": seen["gap_before"][0],
-                "layers_gap_after": seen["gap_after"][0],
+                "curve_loss": [float(loss[0]), *(float(loss[a:b].mean()) for a, b in pairwise(at))],
+                "curve_gap_before": seen["gap_before"][:, -1].tolist(),
+                "curve_gap_after": seen["gap_after"][:, -1].tolist(),
+                "curve_gap_logits": seen["gap_logits"].tolist(),
+                "curve_gradient": gradient.norm(dim=-1).tolist(),
+                "curve_train_accuracy": seen["train_accuracy"].tolist(),
+                "curve_accuracy": seen["accuracy"].tolist(),
             }
         )
     return rows
 
 
-def _start(network: nn.Module, x: Tensor, y: Tensor, seeds: Sequence[int], batch_size: int) -> dict[str, Tensor]:
-    """What may explain how fast a network will learn, measured before the first step, by replica."""
-    batch = x[:batch_size].T.expand(len(seeds), -1, -1)
-    gradient = gradient_norms(network, batch, y[:batch_size].expand(len(seeds), -1))
+def _start(network: nn.Module, probe: Tensor) -> dict[str, Tensor]:
+    """What may explain how fast a network will learn and :func:`utils.training.watch` does not measure, by replica."""
     with torch.no_grad():
-        logits = network(batch).square().mean((1, 2)).sqrt()
-    hidden = [module.weight.detach() for module in hidden_maps(network)]
-    if hidden:
-        stack = torch.stack(hidden)
-        cosine = stack.diagonal(dim1=-2, dim2=-1).sum(-1) / torch.linalg.matrix_norm(stack) / stack.shape[-1] ** 0.5
-        growth = (gradient[:, 1] / gradient[:, -2]).log10()
-    else:
-        cosine, growth = torch.zeros(1, len(seeds)), torch.zeros(len(seeds))
+        logits = network(probe)
+        hidden = torch.stack([module.weight for module in hidden_maps(network)] or [torch.zeros(len(probe), 1, 1)])
+    cosine = hidden.diagonal(dim1=-2, dim2=-1).sum(-1) / torch.linalg.matrix_norm(hidden) / hidden.shape[-1] ** 0.5
+    before, after = representations(network, probe)
+    passing = [
+        a.double().square().sum((1, 2)) / b.double().square().sum((1, 2)) for b, a in zip(before, after, strict=True)
+    ]
     return {
         "identity": cosine.mean(0),
-        "logit_scale": logits,
-        "gradient_growth": growth,
-        "gradient_norm": gradient.norm(dim=-1),
-        "layers_gradient": gradient,
         "layers_identity": cosine.T,
+        "passing": torch.stack(passing[1:] or passing).mean(0),
+        "logit_scale": logits.square().mean((1, 2)).sqrt(),
     }

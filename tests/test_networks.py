@@ -1,0 +1,95 @@
+import pytest
+import torch
+from torch import nn
+
+from utils.inits import standard
+from utils.networks import ACTIVATIONS, convnet, hidden_maps, linear_maps, mlp, representations
+from utils.seeds import generator_for
+
+
+def built(replicas=3, **options):
+    network = mlp(**({"features": 12, "width": 8, "depth": 4, "classes": 5, "replicas": replicas} | options))
+    standard(network, "xavier", generators=[generator_for(seed) for seed in range(replicas)])
+    return network
+
+
+def plain(network, replica, batch_norm=False, activation=nn.ReLU):
+    """The same replica as a user of torch would write it: nn.Linear, nn.BatchNorm1d, rows are samples."""
+    layers = []
+    for weight in (module.weight[replica].detach() for module in linear_maps(network)):
+        linear = nn.Linear(*weight.T.shape, bias=False)
+        linear.weight = nn.Parameter(weight)
+        norm = [nn.BatchNorm1d(len(weight), track_running_stats=False)] if batch_norm else []
+        layers += [linear, *norm, activation()]
+    return nn.Sequential(*layers[: -2 if batch_norm else -1])
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_each_replica_is_the_network_of_torchs_own_modules(batch_norm, activation):
+    network = built(batch_norm=batch_norm, activation=activation)
+    x = torch.randn(3, 12, 20, generator=generator_for("x"))
+    logits = network(x)
+    assert logits.shape == (3, 5, 20)
+    for replica in range(3):
+        expected = plain(network, replica, batch_norm, ACTIVATIONS[activation])(x[replica].T).T
+        torch.testing.assert_close(logits[replica], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_representations_are_what_the_layers_compute():
+    network = built(depth=2)
+    x = torch.randn(3, 12, 20, generator=generator_for("x"))
+    before, after = representations(network, x)
+    assert [h.shape for h in before] == [(3, 8, 20)] * 2
+    first, second, _ = (module.weight.detach() for module in linear_maps(network))
+    torch.testing.assert_close(before[0], first @ x)
+    torch.testing.assert_close(after[0], (first @ x).relu())
+    torch.testing.assert_close(before[1], second @ (first @ x).relu())
+    assert not network[1]._forward_hooks, "hooks are removed"
+
+
+def test_hidden_maps_leave_the_first_and_the_readout():
+    network = built(features=8, classes=8)
+    assert len(linear_maps(network)) == 5 and hidden_maps(network) == linear_maps(network)[1:-1]
+
+
+@pytest.mark.parametrize("depth", [20, 80])
+def test_convnet_of_table_3(depth):
+    network = convnet(depth=depth, channels=(4, 6, 8), classifier=16)
+    convolutions = [module for module in network if isinstance(module, nn.Conv2d)]
+    assert len(convolutions) == depth
+    assert len(hidden_maps(network)) == depth - 3
+    assert network(torch.rand(1, 3072, 2)).shape == (1, 10, 2)
+    before, after = representations(network, torch.rand(1, 3072, 2))
+    assert before[0].shape == (1, 4 * 8 * 8, 2) and after[-1].shape == (1, 16, 2)
+
+
+def test_the_papers_convnet_has_its_sizes():
+    shapes = [tuple(module.weight.shape) for module in linear_maps(convnet(depth=20))]
+    assert shapes[:4] == [(64, 3, 3, 3), (192, 64, 3, 3), (256, 192, 3, 3), (256, 256, 3, 3)]
+    assert shapes[-3:] == [(4096, 1024), (4096, 4096), (10, 4096)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"depth": 0}, "depth=0"),
+        ({"replicas": 0}, "replicas=0"),
+        ({"activation": "relu6"}, "activation='relu6', expected one of relu"),
+    ],
+)
+def test_bad_networks_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        mlp(**({"features": 4, "width": 4, "depth": 2, "classes": 2} | options))
+
+
+def test_bad_convnets_are_named():
+    with pytest.raises(ValueError, match="depth=3"):
+        convnet(depth=3)
+    with pytest.raises(ValueError, match="side=28, expected a multiple of 16"):
+        convnet(depth=4, side=28)
+
+
+def test_nothing_to_hook_is_named():
+    with pytest.raises(ValueError, match="no activation module"):
+        representations(nn.Sequential(nn.Flatten()), torch.rand(1, 2, 3))

@@ -1,0 +1,192 @@
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from utils.data import task
+from utils.digest import ROOT
+from utils.inits import standard
+from utils.metrics import orthogonality_gap
+from utils.networks import linear_maps, mlp, representations
+from utils.seeds import generator_for
+from utils.training import gradient_norms, logit_gap, train, watch
+
+X, Y, X_TEST, Y_TEST = task("digits", scale="symmetric")
+
+
+def built(seeds, depth=3, **options):
+    network = mlp(features=64, width=16, depth=depth, classes=10, replicas=len(seeds), **options)
+    standard(network, "xavier", generators=[generator_for(seed, "weights") for seed in seeds])
+    return network
+
+
+def trained(seeds, *, steps=30, learning_rate=0.05, network=None, **options):
+    network = network or built(seeds)
+    probe = X_TEST[:16].T.expand(len(seeds), -1, -1)
+    return network, train(
+        network, X, Y, seeds=seeds, learning_rate=learning_rate, batch_size=100, steps=steps, probe=probe, **options
+    )
+
+
+def test_one_replica_trains_as_a_plain_torch_loop_does():
+    """Same start, same batches, torch's modules and optimiser, one run at a time: the same losses and weights."""
+    seed = 3
+    network, history = trained([2, seed], steps=20)
+    reference = built([seed])
+    layers = []
+    for module in linear_maps(reference):
+        linear = nn.Linear(module.weight.shape[2], module.weight.shape[1], bias=False)
+        linear.weight = nn.Parameter(module.weight[0].detach().clone())
+        layers += [linear, nn.ReLU()]
+    plain = nn.Sequential(*layers[:-1])
+    optimiser = torch.optim.SGD(plain.parameters(), lr=0.05)
+    losses = []
+    for step in range(20):
+        epoch, position = divmod(step, len(X) // 100)
+        order = torch.randperm(len(X), generator=generator_for(seed, "order", epoch))
+        batch = order[position * 100 : (position + 1) * 100]
+        loss = nn.functional.cross_entropy(plain(X[batch]), Y[batch])
+        losses.append(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    torch.testing.assert_close(history.loss[:, 1], torch.tensor(losses), rtol=1e-4, atol=1e-4)
+    for module, linear in zip(linear_maps(network), plain[::2], strict=True):
+        torch.testing.assert_close(module.weight[1], linear.weight, rtol=1e-3, atol=1e-4)
+
+
+def test_training_learns_and_what_is_watched_is_true():
+    network, history = trained([0, 1], steps=150, watch_at=[0, 75, 150], held_out=(X_TEST, Y_TEST))
+    assert (history.loss[-10:].mean(0) < 1).all() and (history.diverged == -1).all()
+    assert [seen["step"] for seen in history.watched] == [0, 75, 150]
+    last = history.watched[-1]
+    assert (last["accuracy"] > 0.8).all() and (history.watched[0]["accuracy"] < 0.4).all()
+    before, after = representations(network, X_TEST[:16].T.expand(2, -1, -1))
+    torch.testing.assert_close(last["gap_before"][:, -1], orthogonality_gap(before[-1].double()))
+    torch.testing.assert_close(last["gap_after"][:, 0], orthogonality_gap(after[0].double()))
+    predicted = network(X_TEST.T.expand(2, -1, -1)).argmax(1)
+    torch.testing.assert_close(last["accuracy"][1].item(), (predicted[1] == Y_TEST).float().mean().item())
+
+
+def test_labels_at_random_are_not_learnt_on_held_out_images():
+    """The negative control of every accuracy here: shuffled labels leave chance."""
+    shuffled = Y[torch.randperm(len(Y), generator=generator_for("shuffle"))]
+    network = built([0])
+    probe = X_TEST[:16].T[None]
+    history = train(
+        network, X, shuffled, seeds=[0], learning_rate=0.05, batch_size=100, steps=150, probe=probe,
+        watch_at=[150], held_out=(X_TEST, Y_TEST),
+    )  # fmt: skip
+    assert history.watched[-1]["accuracy"] < 0.25 and history.loss[-10:].mean() > 2
+
+
+def test_gradient_norms_are_those_of_each_replica():
+    network = built([0, 1])
+    x, y = X[:50], Y[:50]
+    norms = gradient_norms(network, x, y, replicas=2)
+    loss = nn.functional.cross_entropy(network(x.T.expand(2, -1, -1))[1].T, y)
+    expected = [g[1].norm() for g in torch.autograd.grad(loss, [m.weight for m in linear_maps(network)])]
+    torch.testing.assert_close(norms[1], torch.stack(expected))
+
+
+def test_divergence_is_a_result_and_does_not_spread():
+    network = built([0, 1])
+    with torch.no_grad():
+        for module in linear_maps(network):
+            module.weight[0] *= 1e12
+    _, history = trained([0, 1], network=network, watch_at=[0, 30])
+    assert history.diverged[0] >= 0 and history.diverged[1] == -1
+    assert torch.isnan(history.loss[-1, 0]) and torch.isfinite(history.loss[:, 1]).all()
+    _, alone = trained([1])
+    torch.testing.assert_close(history.loss[:, 1], alone.loss[:, 0])
+    _, both = trained([0, 1], learning_rate=1e9, watch_at=[0, 30])
+    assert (both.diverged >= 0).all() and [seen["step"] for seen in both.watched] == [0], "stops when nobody is left"
+
+
+def test_gaps_of_dead_and_exploded_layers_are_nan():
+    network = built([0, 1, 2])
+    with torch.no_grad():
+        linear_maps(network)[1].weight[0] = 0
+        linear_maps(network)[1].weight[1] = torch.inf
+    seen = watch(network, X_TEST[:16].T.expand(3, -1, -1))
+    assert seen["gap_after"].isnan().tolist() == [[False, True, True], [False, True, True], [False, False, False]]
+    assert seen["gap_logits"].isnan().tolist()[1:] == [True, False]
+
+
+def test_logit_gap_at_its_ends():
+    identity = torch.eye(10)[None]
+    assert logit_gap(identity).item() == pytest.approx(0, abs=1e-6)
+    assert logit_gap(torch.ones(1, 10, 40)).item() == pytest.approx(math.sqrt(2 - 2 / math.sqrt(10)))
+
+
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path):
+    """Kill -9 a training process between checkpoints, run the same again: the very same numbers."""
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import sys, time, torch\n"
+        "sys.path.insert(0, sys.argv[3])\n"
+        "from tests.test_training import trained, X_TEST, Y_TEST\n"
+        "from utils import training\n"
+        "save = training._save\n"
+        "def announcing(path, network, step, *rest):\n"
+        "    save(path, network, step, *rest)\n"
+        "    print('saved', step, flush=True)\n"
+        "    time.sleep(60 if sys.argv[2] == 'wait' and step == 20 else 0)\n"
+        "training._save = announcing\n"
+        "_, history = trained([0, 1], watch_at=[0, 10, 20, 30], held_out=(X_TEST, Y_TEST), checkpoint=sys.argv[1])\n"
+        "torch.save([history.loss, history.watched], sys.argv[1] + '.result')\n"
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def start(name, wait):
+        command = [sys.executable, str(script), str(tmp_path / name), wait, str(ROOT)]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+
+    undisturbed = start("a", "go")
+    killed = start("b", "wait")
+    assert [killed.stdout.readline() for _ in range(3)] == ["saved 0\n", "saved 10\n", "saved 20\n"]
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert (tmp_path / "b").exists() and not (tmp_path / "b.result").exists()
+    resumed = start("b", "go")
+    assert resumed.communicate()[0] == "saved 30\n", "goes on from step 20"
+    undisturbed.wait()
+    (loss, seen), (expected, expected_seen) = (torch.load(tmp_path / f"{name}.result") for name in "ba")
+    assert torch.equal(loss, expected) and not (tmp_path / "b").exists()
+    for a, b in zip(seen, expected_seen, strict=True):
+        assert all(torch.equal(torch.as_tensor(a[name]), torch.as_tensor(b[name])) for name in b)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", b"PK\x03\x04 half"])
+def test_a_corrupt_checkpoint_is_not_trusted(tmp_path, damage):
+    path = tmp_path / "state"
+    path.write_bytes(damage)
+    _, history = trained([0], steps=5, watch_at=[0, 5], checkpoint=path)
+    _, expected = trained([0], steps=5)
+    torch.testing.assert_close(history.loss, expected.loss)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learning_rate": 0.0}, "learning_rate=0.0"),
+        ({"steps": 0}, "steps=0"),
+        ({"watch_at": [31]}, r"watch_at=\[31\]: expected steps from 0 to 30"),
+    ],
+)
+def test_bad_settings_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        trained([0], **options)
+
+
+def test_sizes_are_checked():
+    probe = X_TEST[:16].T[None]
+    with pytest.raises(ValueError, match="batch_size=2000, expected 1 to 1437"):
+        train(built([0]), X, Y, seeds=[0], learning_rate=0.1, batch_size=2000, steps=1, probe=probe)
+    with pytest.raises(ValueError, match="seeds: 2 for 1 replicas"):
+        train(built([0]), X, Y, seeds=[0, 1], learning_rate=0.1, batch_size=10, steps=1, probe=probe)
