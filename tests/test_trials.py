@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from utils.data import task
+from utils.networks import hidden_maps, linear_maps
+from utils.trials import ARMS, initialised, trial
+
+X = task("digits", scale="symmetric").x
+SETTING = dict(
+    task="digits", scale="symmetric", train_images=600, test_images=100, width=16, depth=3, learning_rate=0.03,
+    batch_size=50, steps=20, seeds=[4, 5], probe=16, observations=4,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_every_arm_gives_a_row_a_seed(arm):
+    rows = trial(arm=arm, **SETTING)
+    assert [row["seed"] for row in rows] == [4, 5]
+    for row in rows:
+        assert row["loss"] > 0 and row["diverged"] == -1 and 0 <= row["accuracy"] <= 1
+        assert row["at"] == [0, 5, 10, 15, 20]
+        assert len(row["curve_loss"]) == len(row["curve_gap_before"]) == len(row["curve_accuracy"]) == 5
+        assert 0 <= row["gap_before"] <= 1 and row["layers_gap_before"][-1] == row["gap_before"]
+        assert len(row["layers_gradient"]) == 4 and len(row["layers_identity"]) == 2
+
+
+def test_arms_are_paired():
+    """First layer and readout are the same in all arms but the orthogonal one; hidden weights are not."""
+    networks = {arm: initialised(arm, X, width=16, depth=4, classes=10, seeds=[7]) for arm in ARMS}
+    reference = linear_maps(networks["xavier"])
+    for arm, network in networks.items():
+        maps = linear_maps(network)
+        same = [torch.equal(a.weight, b.weight) for a, b in zip(maps, reference, strict=True)]
+        assert (same[0] and same[-1]) or arm == "orthogonal"
+        assert any(same[1:-1]) == (arm in ("xavier", "bn"))
+
+
+def test_a_seed_starts_the_same_alone_and_in_company():
+    for arm in ARMS:
+        alone = initialised(arm, X, width=16, depth=4, classes=10, seeds=[7])
+        company = initialised(arm, X, width=16, depth=4, classes=10, seeds=[3, 7])
+        for a, b in zip(linear_maps(alone), linear_maps(company), strict=True):
+            torch.testing.assert_close(a.weight[0], b.weight[1], rtol=1e-4, atol=1e-5)
+
+
+def test_what_the_start_measures():
+    def first(arm):
+        return trial(arm=arm, **SETTING | {"depth": 6})[0]
+
+    identity, permutation, scaled, xavier, iterative = map(
+        first, ("identity", "permutation", "identity_scaled", "xavier", "slice")
+    )
+    assert identity["identity"] == pytest.approx(1) and identity["passing"] == pytest.approx(1)
+    assert abs(permutation["identity"]) < 0.5 and permutation["passing"] == pytest.approx(1)
+    assert scaled["gap_before"] == pytest.approx(identity["gap_before"], rel=1e-4), "the gap does not see the scale"
+    assert scaled["logit_scale"] < identity["logit_scale"] / 10
+    assert iterative["gap_before"] < xavier["gap_before"] and iterative["identity"] > 0.5
+    assert 0.2 < xavier["passing"] < 0.8
+
+
+def test_hidden_weights_are_scaled_as_the_iterative_ones():
+    for arm in ("slice", "polar1", "haar", "identity_scaled", "xavier_scaled"):
+        network = initialised(arm, X[:48], width=16, depth=3, classes=10, seeds=[0])
+        h = X[:48].T[None]  # all 48 = 3 · width images are used, in some order
+        for module in network[:-1]:
+            h = module(h)
+            if module in hidden_maps(network):
+                assert h.norm().item() == pytest.approx(1, rel=1e-4), arm
+
+
+def test_bad_arms_and_too_few_images_are_named():
+    with pytest.raises(ValueError, match="arm='glorot', expected one of xavier"):
+        initialised("glorot", X, width=16, depth=3, classes=10, seeds=[0])
+    with pytest.raises(ValueError, match="x: 40 images, expected at least 3 · width = 48"):
+        initialised("slice", X[:40], width=16, depth=3, classes=10, seeds=[0])

@@ -1,0 +1,219 @@
+"""Results too long to compute in every build: committed with where they came from, shown as what they are.
+
+``python -m utils.evidence notebook EXECUTED`` keeps the tables that an executed notebook carries (see :class:`Table`);
+``python -m utils.evidence trials OUTPUT --width … --arms … …`` runs a grid of trials that is no notebook's. Both write one
+small file under ``notebooks/evidence/``, tidy rows with their provenance.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import torch
+
+from utils.digest import ROOT, commit
+from utils.ledger import versions
+from utils.sweeps import sweep
+from utils.trials import ARMS, trial
+
+__all__ = ["RECORD", "Table", "describe", "keep", "load", "main"]
+
+RECORD = "companion-table"  # where a shown table carries its rows: the output's metadata
+FOLDER = ROOT / "notebooks" / "evidence"
+
+
+class Table:
+    """A table that an executed notebook carries, for readers of the file and for :func:`keep`.
+
+    Parameters
+    ----------
+    name : str
+        Among the notebook's tables.
+    frame : DataFrame
+        Plain columns; columns of lists are left out, numbers rounded to five significant digits.
+    """
+
+    def __init__(self, name: str, frame: pd.DataFrame):
+        self.name, self.frame = name, _plain(frame)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        record = {"name": self.name, "columns": list(self.frame.columns), "rows": self.frame.values.tolist()}
+        return {"text/plain": f"{self.name}: {len(self.frame)} rows"}, {RECORD: record}
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    plain = frame[[name for name in frame if not frame[name].map(lambda value: isinstance(value, list)).any()]]
+    return plain.map(lambda value: float(f"{value:.5g}") if isinstance(value, float) else value)
+
+
+def keep(name: str, tables: dict[str, dict], *, device: str, **run: object) -> Path:
+    """Write tables with their provenance, atomically.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, ``NOTEBOOK.WHAT``.
+    tables : dict of str to dict
+        Each with ``columns`` and ``rows``.
+    device : str
+        Where it ran: "cpu" or "cuda", named in the file by the machine's own words.
+    **run
+        What else is known of the run: ``command``, ``parameters``, …
+
+    Returns
+    -------
+    Path
+    """
+    if device == "cuda":
+        device = torch.cuda.get_device_name()
+    else:
+        device = f"{os.cpu_count()} cores, {platform.machine()}, no GPU"
+    provenance = {
+        "commit": commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "device": device,
+        "versions": versions(),
+        **run,
+    }
+    tables_text = ",\n".join(
+        f"{json.dumps(key)}: {{{json.dumps('columns')}: {json.dumps(table['columns'])}, {json.dumps('rows')}: [\n"
+        + ",\n".join(json.dumps(row) for row in table["rows"])
+        + "\n]}"
+        for key, table in tables.items()
+    )
+    path = FOLDER / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(
+        f'{{"provenance": {json.dumps(provenance)},\n"tables": {{\n{tables_text}\n}}}}\n', encoding="utf-8"
+    )
+    temporary.replace(path)
+    return path
+
+
+def load(name: str) -> tuple[dict[str, pd.DataFrame], dict]:
+    """Committed tables and their provenance.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, without its ending.
+
+    Returns
+    -------
+    tables : dict of str to DataFrame
+    provenance : dict
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file; the message lists those there are.
+    """
+    path = FOLDER / f"{name}.json"
+    if not path.exists():
+        there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json"))) or "none"
+        raise FileNotFoundError(f"no evidence {name!r} in {FOLDER}; there is: {there}")
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return {key: pd.DataFrame(table["rows"], columns=table["columns"]) for key, table in kept["tables"].items()}, kept[
+        "provenance"
+    ]
+
+
+def describe(provenance: dict) -> str:
+    """Where kept numbers come from, in a sentence for beside a figure."""
+    return (
+        f"Not computed in this build: run on {provenance['date']} at commit {provenance['commit'][:10]} "
+        f"({provenance['device']}; torch {provenance['versions']['torch']}) with `{provenance['command']}`."
+    )
+
+
+def _from_notebook(path: Path) -> Path:
+    notebook = nbformat.read(path, as_version=4)
+    run = notebook.metadata["companion"]
+    records = [
+        output.metadata[RECORD]
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if RECORD in output.get("metadata", {})
+    ]
+    return keep(
+        f"{path.stem}.{run['profile']}",
+        {record["name"]: {"columns": record["columns"], "rows": record["rows"]} for record in records},
+        command=f"python -m utils.run notebooks/{path.name} OUTPUT --profile {run['profile']}",
+        device=run["parameters"].get("device", "cpu"),
+        parameters=run["parameters"],
+    )
+
+
+def _from_trials(options: argparse.Namespace) -> Path:
+    grid = [
+        {
+            "task": "cifar10",
+            "scale": "symmetric",
+            "train_images": options.images,
+            "test_images": 1000,
+            "arm": arm,
+            "width": options.width,
+            "depth": depth,
+            "learning_rate": options.rate,
+            "batch_size": 500,
+            "steps": options.epochs * (options.images // 500),
+            "seeds": [seed],
+            "probe": 64,
+            "observations": options.epochs,
+            "device": options.device,
+        }
+        # Seeds outermost: stopped early, a run leaves a complete comparison on fewer seeds.
+        for seed in range(options.seeds)
+        for depth in options.depths
+        for arm in options.arms
+    ]
+    table = sweep(trial, grid, jobs=1 if options.device == "cuda" else None, description=options.name)
+    curves = [
+        {"arm": row.arm, "depth": row.depth, "seed": row.seed, "epoch": epoch, "loss": loss, "gap_before": before, "gap_after": after}
+        for row in table.itertuples()
+        for epoch, (loss, before, after) in enumerate(
+            zip(row.curve_loss, row.curve_gap_before, row.curve_gap_after, strict=True)
+        )
+    ]  # fmt: skip
+    tables = {"runs": Table("runs", table).frame, "curves": Table("curves", pd.DataFrame(curves)).frame}
+    return keep(
+        options.name,
+        {key: {"columns": list(frame.columns), "rows": frame.values.tolist()} for key, frame in tables.items()},
+        device=options.device,
+        command="python -m utils.evidence " + " ".join(sys.argv[1:]),
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m utils.evidence", description=__doc__.split("\n\n")[0])
+    commands = parser.add_subparsers(required=True)
+    notebook = commands.add_parser("notebook", help="keep the tables of an executed notebook")
+    notebook.add_argument("executed", type=Path)
+    notebook.set_defaults(run=lambda options: _from_notebook(options.executed))
+    trials = commands.add_parser("trials", help="run a grid of trials on CIFAR-10 and keep its tables")
+    trials.add_argument("name", help="of the file, NOTEBOOK.WHAT")
+    trials.add_argument("--width", type=int, required=True)
+    trials.add_argument("--depths", type=int, nargs="+", required=True)
+    trials.add_argument("--arms", nargs="+", choices=list(ARMS), required=True)
+    trials.add_argument("--rate", type=float, default=0.01)
+    trials.add_argument("--epochs", type=int, default=30)
+    trials.add_argument("--images", type=int, default=50_000)
+    trials.add_argument("--seeds", type=int, default=4)
+    trials.add_argument("--device", default="cpu")
+    trials.set_defaults(run=_from_trials)
+    options = parser.parse_args(arguments)
+    print(f"{options.run(options)}: written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
