@@ -1,4 +1,4 @@
-"""How fast the exact sampler is, as ratios measured in one run: ``python -m utils.bench``, written to ``_build/bench.json``.
+"""How fast the engine is, as ratios measured in one run: ``python -m utils.bench``, written to ``_build/bench.json``.
 
 Machines are noisy, so every ratio comes from measurements taken in turn, best of several for each side, on one thread.
 """
@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from utils import ledger
+from utils import bench_sgd, ledger
 from utils.cards import number
 from utils.chains import bn_chain
 from utils.digest import ROOT, commit
@@ -158,8 +158,8 @@ def measure() -> dict:
     Returns
     -------
     dict
-        ``machine`` (what ran it), ``ratios`` (each with ``id``, ``work``, ``ours_s``, ``other_s``, ``ratio``, ``other``)
-        and ``memory`` (peak MiB at width 10⁷).
+        ``machine`` (what ran it), ``ratios`` (each with ``id``, ``work``, ``ours_s``, ``other_s``, ``ratio``, ``other``),
+        ``training`` (how far two ways to initialise are apart; operations a second) and ``memory`` (peak MiB at width 10⁷).
     """
     torch.set_num_threads(1)
     ratios = []
@@ -192,6 +192,18 @@ def measure() -> dict:
             draws,
             "its normal variates alone",
         )
+    add(
+        "training-step",
+        "one SGD step and seed, width 64, depth 40, batch 500, five seeds in one model",
+        *bench_sgd.training_step(),
+        "one run at a time, DataLoader",
+    )
+    by_gram, by_svd, apart = bench_sgd.initialisation()
+    add("iterative-init", "iterative initialisation, width 800, depth 30", by_gram, by_svd, "an SVD a layer")
+    peak, reached = bench_sgd.gemm_peak(), bench_sgd.wide_step_flops()
+    print(
+        f"the two initialisations differ by {apart:.1e}; width 800: {reached / peak:.0%} of the GEMM peak", flush=True
+    )
     before, after = peak_memory(50)
     print(f"width 10,000,000, n = 8, 50 layers: peak {after:.0f} MiB, of which {before:.0f} MiB before the first layer")
     return {
@@ -205,6 +217,7 @@ def measure() -> dict:
             "commit": commit(),
         },
         "ratios": ratios,
+        "training": {"init_apart": apart, "gemm_peak_flops": peak, "wide_step_flops": reached},
         "memory": {"work": "width 10,000,000, n = 8, 50 layers", "peak_mib": after, "import_mib": before},
     }
 
@@ -216,7 +229,7 @@ def table(record: dict) -> str:
         f"<td>{number(r['other_s'])} s</td><td>{number(r['ratio'])}</td></tr>"
         for r in record["ratios"]
     )
-    memory, machine = record["memory"], record["machine"]
+    memory, training, machine = record["memory"], record["training"], record["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     head = "".join(
         f'<th scope="col">{name}</th>' for name in ("Work", "Compared with", "Ours", "Other", "Other / ours")
@@ -226,6 +239,9 @@ def table(record: dict) -> str:
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n"
         f"<p>Peak memory, {escape(memory['work'])}: {memory['peak_mib']:.0f} MiB for the whole process, of which "
         f"{memory['import_mib']:.0f} MiB are there before the first layer (Python, torch, plotting).</p>\n"
+        f"<p>The two initialisations give the same weights to {number(training['init_apart'])} of the largest. A training step at "
+        f"width 800 and depth 30 runs at {training['wide_step_flops'] / training['gemm_peak_flops']:.0%} of the speed of one large "
+        "matrix product.</p>\n"
         f"<p>Measured on {escape(machine['date'])} with <code>{escape(machine['command'])}</code>: {escape(machine['processor'])}, "
         f"{machine['threads']} thread, Python {escape(machine['python'])}, {escape(versions)}, commit "
         f"<code>{escape(str(machine['commit'])[:12])}</code>.</p>\n"

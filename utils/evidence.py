@@ -1,12 +1,13 @@
 """Results too long to compute in every build: committed with where they came from, shown as what they are.
 
-``python -m utils.evidence notebook EXECUTED`` keeps the tables that an executed notebook carries (see :class:`Table`);
+``python -m utils.evidence notebook EXECUTED`` keeps the tables (see :class:`Table`) and verdicts of an executed notebook;
 ``python -m utils.evidence trials OUTPUT --width … --arms … …`` runs a grid of trials that is no notebook's. Both write one
 small file under ``notebooks/evidence/``, tidy rows with their provenance.
 """
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
@@ -17,6 +18,7 @@ import nbformat
 import pandas as pd
 import torch
 
+from utils import claims
 from utils.digest import ROOT, commit
 from utils.ledger import versions
 from utils.sweeps import sweep
@@ -43,13 +45,21 @@ class Table:
         self.name, self.frame = name, _plain(frame)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        record = {"name": self.name, "columns": list(self.frame.columns), "rows": self.frame.values.tolist()}
+        record = {"name": self.name, "columns": list(self.frame.columns), "rows": _rows(self.frame)}
         return {"text/plain": f"{self.name}: {len(self.frame)} rows"}, {RECORD: record}
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     plain = frame[[name for name in frame if not frame[name].map(lambda value: isinstance(value, list)).any()]]
     return plain.map(lambda value: float(f"{value:.5g}") if isinstance(value, float) else value)
+
+
+def _rows(frame: pd.DataFrame) -> list[list]:
+    """Rows for a JSON file, which has no NaN: what diverged is null there, and NaN again when read."""
+    return [
+        [None if isinstance(value, float) and not math.isfinite(value) else value for value in row]
+        for row in frame.values.tolist()
+    ]
 
 
 def keep(name: str, tables: dict[str, dict], *, device: str, **run: object) -> Path:
@@ -136,16 +146,20 @@ def describe(provenance: dict) -> str:
 def _from_notebook(path: Path) -> Path:
     notebook = nbformat.read(path, as_version=4)
     run = notebook.metadata["companion"]
-    records = [
-        output.metadata[RECORD]
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        if RECORD in output.get("metadata", {})
+    shown = [
+        output.get("metadata", {}) for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
     ]
+    tables = {
+        metadata[RECORD]["name"]: {name: metadata[RECORD][name] for name in ("columns", "rows")}
+        for metadata in shown
+        if RECORD in metadata
+    }
+    columns = ["id", "item", "verdict", "wanted", "estimate", "interval", "scale"]
+    verdicts = [metadata[claims.RECORD] for metadata in shown if claims.RECORD in metadata]
+    tables["claims"] = {"columns": columns, "rows": [[verdict[name] for name in columns] for verdict in verdicts]}
     return keep(
         f"{path.stem}.{run['profile']}",
-        {record["name"]: {"columns": record["columns"], "rows": record["rows"]} for record in records},
+        tables,
         command=f"python -m utils.run notebooks/{path.name} OUTPUT --profile {run['profile']}",
         device=run["parameters"].get("device", "cpu"),
         parameters=run["parameters"],
@@ -186,7 +200,7 @@ def _from_trials(options: argparse.Namespace) -> Path:
     tables = {"runs": Table("runs", table).frame, "curves": Table("curves", pd.DataFrame(curves)).frame}
     return keep(
         options.name,
-        {key: {"columns": list(frame.columns), "rows": frame.values.tolist()} for key, frame in tables.items()},
+        {key: {"columns": list(frame.columns), "rows": _rows(frame)} for key, frame in tables.items()},
         device=options.device,
         command="python -m utils.evidence " + " ".join(sys.argv[1:]),
     )

@@ -5,7 +5,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-__all__ = ["BN", "BOUND", "PUBLISHED", "THEORY", "VANILLA", "band", "shades", "use_style"]
+__all__ = ["ARM_COLORS", "BN", "BOUND", "PUBLISHED", "THEORY", "VANILLA", "band", "shades", "use_style"]
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
 BN = "#0072B2"
@@ -13,6 +13,23 @@ VANILLA = "#D55E00"
 THEORY = "#000000"
 BOUND = "#CC79A7"
 PUBLISHED = "#009E73"
+# The arms of the SGD experiments: more than that palette has, so families share a hue and figures add line styles.
+ARM_COLORS = {
+    "xavier": VANILLA,
+    "xavier_scaled": "#E69F00",
+    "orthogonal": "#8C6D1F",
+    "bn": BN,
+    "slice": "#332288",
+    "slice1": "#6F63BB",
+    "polar": "#56B4E9",
+    "polar1": "#4A7FA5",
+    "haar": "#882255",
+    "haar1": "#CC6677",
+    "redrawn": "#AA4499",
+    "identity": "#117733",
+    "identity_scaled": "#44AA99",
+    "permutation": "#7A9A01",
+}
 
 
 def use_style() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import joblib
 import pandas as pd
 import pooch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from utils.digest import code_digest
 

@@ -1,0 +1,62 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from utils.comparison import best_rates, explained, half_fall, mean_and_interval, paired, score
+
+
+def runs():
+    return pd.DataFrame(
+        [
+            {"arm": arm, "depth": depth, "learning_rate": rate, "seed": seed, "loss": loss}
+            for arm, depth, rate, losses in (
+                ("a", 5, 0.1, (1.0, 1.2)),
+                ("a", 5, 1.0, (0.2, math.nan)),
+                ("a", 9, 0.1, (9.0, 9.0)),
+                ("a", 9, 1.0, (math.nan, math.nan)),
+                ("b", 5, 0.1, (2.0, 2.0)),
+                ("b", 5, 1.0, (1.0, 1.0)),
+            )
+            for seed, loss in zip((3, 1), losses, strict=True)
+        ]
+    )
+
+
+def test_divergence_and_worse_than_chance_count_as_chance():
+    assert score(pd.DataFrame({"loss": [0.5, math.nan, math.inf, 7.0]})).tolist() == [0.5] + [math.log(10)] * 3
+
+
+def test_a_rate_that_diverges_once_is_judged_by_both_seeds():
+    """Mean 1.1 beats 0.2 with one run lost; where nothing learns the smaller rate is taken."""
+    assert best_rates(runs()) == {("a", 5): 0.1, ("a", 9): 0.1, ("b", 5): 1.0}
+
+
+def test_pairs_are_in_the_order_of_the_seeds():
+    assert paired(runs(), "loss", arm="a", depth=5, learning_rate=0.1).tolist() == [1.2, 1.0]
+
+
+@pytest.mark.parametrize("where", [{"arm": "c"}, {"arm": "a", "depth": 5}])
+def test_settings_that_are_not_one_row_a_seed_are_named(where):
+    with pytest.raises(ValueError, match="expected one a seed"):
+        paired(runs(), "loss", **where)
+
+
+def test_half_fall():
+    assert half_fall([0, 10, 20, 40], [4.0, 3.0, 1.0, 0.0]) == 0.5
+    assert half_fall([0, 10, 20, 40], [0.0, 3.0, 1.0, 4.0]) == 0.25, "first time, and rising curves too"
+
+
+def test_explained_is_spearmans_square_by_seed():
+    table = pd.DataFrame({"seed": [0] * 4 + [1] * 4, "x": [1, 2, 3, 4] * 2, "y": [1, 8, 27, 64, 4, 3, 2, 1]})
+    np.testing.assert_allclose(explained(table, "x", "y"), [1, 1])
+    table["y"] = [1, 4, 2, 3] * 2  # Spearman: 1 − 6·(0+4+1+1)/60 = 0.4
+    np.testing.assert_allclose(explained(table, "x", "y"), [0.16, 0.16])
+
+
+def test_interval_is_students():
+    mean, low, high = mean_and_interval([1.0, 2.0, 3.0])
+    assert (
+        mean == 2 and high - mean == pytest.approx(4.302653 / math.sqrt(3), rel=1e-5) and low == pytest.approx(4 - high)
+    )

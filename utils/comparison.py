@@ -1,0 +1,123 @@
+"""What a table of trials says: tuned learning rates, scores, paired samples, how much of them a measure explains."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+__all__ = ["best_rates", "explained", "half_fall", "mean_and_interval", "paired", "score"]
+
+CHANCE = math.log(10)  # cross entropy of ten classes, none preferred
+
+
+def score(table: pd.DataFrame) -> pd.Series:
+    """Final training loss; a run that diverged, or ended above chance, counts as chance: it has learnt nothing.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the column ``loss``, NaN where a run diverged.
+
+    Returns
+    -------
+    Series of float, in [0, log 10]
+    """
+    return table.loss.fillna(CHANCE).clip(upper=CHANCE)
+
+
+def best_rates(tuned: pd.DataFrame) -> dict[tuple[str, int], float]:
+    """Learning rate of least mean score for each arm and depth, the smaller one if two are as good.
+
+    Parameters
+    ----------
+    tuned : DataFrame
+        Trials with the columns ``arm``, ``depth``, ``learning_rate`` and ``loss``.
+
+    Returns
+    -------
+    dict of (str, int) to float
+    """
+    mean = tuned.assign(score=score(tuned)).groupby(["arm", "depth", "learning_rate"]).score.mean()
+    return {(arm, int(depth)): float(rate) for arm, depth, rate in mean.groupby(["arm", "depth"]).idxmin()}
+
+
+def paired(table: pd.DataFrame, column: str, **where: object) -> np.ndarray:
+    """A column's values at one setting, in the order of the seeds, so that two settings can be compared seed by seed.
+
+    Parameters
+    ----------
+    table : DataFrame
+    column : str
+    **where
+        Column to value.
+
+    Returns
+    -------
+    ndarray, shape (seeds,)
+
+    Raises
+    ------
+    ValueError
+        If there is no such row, or a seed twice.
+    """
+    for name, value in where.items():
+        table = table[table[name] == value]
+    if table.empty or table.seed.duplicated().any():
+        raise ValueError(f"{where}: {len(table)} rows, expected one a seed; name every column that differs")
+    return table.sort_values("seed")[column].to_numpy()
+
+
+def half_fall(at: list[int], curve: list[float]) -> float:
+    """When a curve has made half of its way from start to end: the first time it is at the middle or beyond.
+
+    Parameters
+    ----------
+    at : list of int
+        Steps, the last one the end.
+    curve : list of float
+
+    Returns
+    -------
+    float
+        Fraction of the run, in [0, 1].
+    """
+    curve = np.asarray(curve)
+    middle = (curve[0] + curve[-1]) / 2
+    there = curve <= middle if curve[-1] < curve[0] else curve >= middle
+    return at[int(np.argmax(there))] / at[-1]
+
+
+def explained(table: pd.DataFrame, measure: str, outcome: str) -> np.ndarray:
+    """Share of the variance of an outcome's ranks that a measure's ranks explain: Spearman's ρ², one a seed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The settings to be told apart (one row an arm and seed).
+    measure, outcome : str
+        Columns.
+
+    Returns
+    -------
+    ndarray, shape (seeds,)
+        In [0, 1]; ranks, so that no transformation of either matters.
+    """
+    return np.array([stats.spearmanr(rows[measure], rows[outcome]).statistic ** 2 for _, rows in table.groupby("seed")])
+
+
+def mean_and_interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean with Student's interval.
+
+    Parameters
+    ----------
+    samples : array_like, shape (m,), m ≥ 2
+    level : float
+
+    Returns
+    -------
+    mean, low, high : float
+    """
+    samples = np.asarray(samples, dtype=float)
+    half = stats.t.isf((1 - level) / 2, samples.size - 1) * samples.std(ddof=1) / math.sqrt(samples.size)
+    return float(samples.mean()), float(samples.mean() - half), float(samples.mean() + half)
