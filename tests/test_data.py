@@ -121,7 +121,7 @@ def site(tmp_path, monkeypatch):
     for table in ("CIFAR10", "CIFAR10_TEST"):
         digests = {name: hashlib.md5(files[name]).hexdigest() for name in getattr(data, table)}
         monkeypatch.setattr(data, table, digests)
-    monkeypatch.setattr(data.pooch, "os_cache", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setattr(data, "user_cache_path", lambda name: tmp_path / "cache" / name)
     yield archive
     server.shutdown()
 
@@ -132,6 +132,18 @@ def test_cifar10_is_downloaded_once(site, capfd):
     site.unlink()
     data.images.cache_clear()
     assert data.images("cifar10").shape == (20, 3072)
+
+
+@pytest.mark.parametrize("fault", ["half-written", "missing"])
+def test_an_interrupted_unpacking_is_mended(site, tmp_path, fault):
+    data.images("cifar10")
+    (file,) = (tmp_path / "cache").rglob("data_batch_3")
+    content = file.read_bytes()
+    file.write_bytes(content[:100])
+    if fault == "missing":
+        file.unlink()
+    data.images.cache_clear()
+    assert data.images("cifar10").shape == (20, 3072) and file.read_bytes() == content
 
 
 @pytest.mark.parametrize("fault", ["truncated", "other", "gone"])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from utils.data import images
-from utils.inits import identity_like, layer_by_layer, orthogonalising_weight, permutation_like, standard
+from utils.inits import identity_like, layer_by_layer, orthogonalising_weight, permutation_like, scaled, standard
 from utils.metrics import orthogonality_gap
 from utils.networks import convnet, hidden_maps, linear_maps, mlp, representations
 from utils.seeds import generator_for
@@ -16,9 +16,10 @@ def representation(d=12, n=36, replicas=2):
 
 
 def by_the_text(h, exponent, v):
-    """Eq. 6 for one H, written with the SVD as the paper writes it, before scaling."""
+    """Eq. 6 for one H, written with the SVD as the paper writes it."""
     u, sigma, _ = torch.linalg.svd(h, full_matrices=False)
-    return v @ torch.diag(sigma**-exponent) @ u.T
+    w = v @ torch.diag(sigma**-exponent) @ u.T
+    return w / torch.linalg.matrix_norm(w @ h)
 
 
 @pytest.mark.parametrize("exponent", [0.5, 1.0])
@@ -47,13 +48,15 @@ def test_with_an_orthogonal_basis_the_output_has_the_powers_of_the_spectrum(basi
     h = representation()
     generators = [generator_for(seed) for seed in range(2)]
     w = orthogonalising_weight(h, 12, exponent=exponent, basis=basis, generators=generators)
-    torch.testing.assert_close(torch.linalg.svdvals(w @ h), torch.linalg.svdvals(h).pow(power))
+    wanted = torch.linalg.svdvals(h).pow(power)
+    torch.testing.assert_close(torch.linalg.svdvals(w @ h), wanted / wanted.norm(dim=-1, keepdim=True))
 
 
 def test_haar_is_uniform():
     """Entries of a uniformly random orthogonal matrix have the mean 0 and the variance 1/d, whatever U is."""
     h = representation(d=6, n=18, replicas=4000)
     w = orthogonalising_weight(h, 6, exponent=0.0, basis="haar", generators=[generator_for(s) for s in range(4000)])
+    w = w * torch.linalg.matrix_norm(h, keepdim=True)  # exponent 0: an orthogonal matrix, divided by the norm of H
     torch.testing.assert_close(w @ w.mT, torch.eye(6, dtype=w.dtype).expand(4000, 6, 6))
     assert w.mean(0).abs().max() < 5 * (1 / 6 / 4000) ** 0.5
     assert (w.square().mean(0) - 1 / 6).abs().max() < 5 * (2 / 36 / 4000) ** 0.5
@@ -90,7 +93,8 @@ def test_dead_units_are_left_out(basis, exponent):
     assert w[:, :, 3].abs().max() < 1e-9, "a dead unit feeds nothing"
     if basis == "haar":
         kept = torch.linalg.svdvals(w @ h)
-        torch.testing.assert_close(kept[:, :10], torch.linalg.svdvals(h)[:, :10] ** (1 - exponent))
+        wanted = torch.linalg.svdvals(h)[:, :10] ** (1 - exponent)
+        torch.testing.assert_close(kept[:, :10], wanted / wanted.norm(dim=-1, keepdim=True))
         assert kept[:, 10:].max() < 1e-6
 
 
@@ -122,11 +126,11 @@ def test_redrawn_layers_use_samples_of_their_own():
 
     network = mlp(features=20, width=8, depth=4, classes=3)
     standard(network, "xavier", generators=[generator_for(0)])
-    layer_by_layer(network, x, spy, norm=None, samples=24)
+    layer_by_layer(network, x, spy, samples=24)
     # Identity weights: after the first layer nothing changes, so the same samples arrive everywhere.
     torch.testing.assert_close(seen[0], seen[2])
     seen.clear()
-    layer_by_layer(network, x, spy, norm=None, samples=24, redraw=[generator_for(1)])
+    layer_by_layer(network, x, spy, samples=24, redraw=[generator_for(1)])
     assert all(h.shape == (1, 8, 24) for h in seen) and not torch.equal(seen[0], seen[2])
 
 
@@ -137,10 +141,17 @@ def test_identity_and_permutations():
     assert ((p.sum(1) == 1) & (p.sum(2) == 1)).all() and not torch.equal(p[0], p[1])
 
 
+def test_scaled_weights_give_unit_norm():
+    h = representation()
+    w = scaled(identity_like)(h, 12)
+    torch.testing.assert_close(torch.linalg.matrix_norm(w @ h), torch.ones(2, dtype=h.dtype))
+    torch.testing.assert_close(w / w[:, :1, :1], torch.eye(12, dtype=h.dtype).expand(2, 12, 12))
+
+
 def test_convolutions_identity_passes_images_through():
     network = convnet(depth=6, channels=(2, 3, 4), image_channels=1, side=16, classifier=8, dropout=0.0)
     standard(network, "xavier", generators=[generator_for(0)])
-    layer_by_layer(network, torch.rand(1, 256, 5), identity_like, norm=None)
+    layer_by_layer(network, torch.rand(1, 256, 5), identity_like)
     image = torch.rand(5, 4, 6, 6)
     for module in hidden_maps(network):
         torch.testing.assert_close(module(image), image)

@@ -192,12 +192,22 @@ def measure() -> dict:
             draws,
             "its normal variates alone",
         )
-    add(
-        "training-step",
-        "one SGD step and seed, width 64, depth 40, batch 500, five seeds in one model",
-        *bench_sgd.training_step(),
-        "one run at a time, DataLoader",
-    )
+    for name, task in (
+        ("digits", {"images": 1437, "features": 64, "batch": 100}),
+        ("cifar10", {"images": 10_000, "features": 3072, "batch": 500}),
+    ):
+        seconds = bench_sgd.training_step(task)
+        work = f"one SGD step and seed, width 64, depth 40, {name}, batch {task['batch']}, ten seeds in one model"
+        other = "one run at a time, DataLoader"
+        add(f"training-step-{name}", f"{work}, one thread", seconds["ours"], seconds["plain"], other)
+        cores = os.cpu_count()
+        add(
+            f"training-step-{name}-machine",
+            f"{work}, {cores} processes",
+            seconds["ours, machine"],
+            seconds["plain, machine"],
+            f"{other}, up to {cores} threads",
+        )
     by_gram, by_svd, apart = bench_sgd.initialisation()
     add("iterative-init", "iterative initialisation, width 800, depth 30", by_gram, by_svd, "an SVD a layer")
     peak, reached = bench_sgd.gemm_peak(), bench_sgd.wide_step_flops()

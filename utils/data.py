@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
 import torch
+from platformdirs import user_cache_path
 from sklearn.datasets import load_digits
 from torch import Tensor
 
@@ -168,14 +168,22 @@ def _cifar10(name: str, test: bool) -> list[dict]:
 
 def _downloaded() -> Path:
     """The user's cache with the official archive unpacked in it; pooch checks its digest, shows a bar, replaces atomically."""
-    cache = Path(pooch.os_cache("bn-orthogonality-companion"))
+    import pooch  # here, where it is needed: importing it warns about progress bars in every notebook
+
+    cache = user_cache_path("bn-orthogonality-companion")
+    folder = cache / "cifar-10-batches-py"
+    members = [f"{folder.name}/{file}" for file in (CIFAR10 | CIFAR10_TEST)]
+    for file, digest in (CIFAR10 | CIFAR10_TEST).items():
+        # What an interrupted unpacking left half-written is unpacked again, not complained about.
+        if (folder / file).exists() and _md5((folder / file).read_bytes()) != digest:
+            (folder / file).unlink()
     try:
         pooch.retrieve(
             ARCHIVE,
             known_hash=f"md5:{ARCHIVE_MD5}",
             fname=ARCHIVE.rsplit("/", 1)[1],
             path=cache,
-            processor=pooch.Untar(extract_dir="."),
+            processor=pooch.Untar(members=members, extract_dir="."),
             progressbar=True,
         )
     except (
@@ -188,6 +196,10 @@ def _downloaded() -> Path:
     return cache
 
 
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 def _opened(path: Path, digest: str) -> dict:
     try:
         content = path.read_bytes()
@@ -196,7 +208,7 @@ def _opened(path: Path, digest: str) -> dict:
             f"CIFAR-10: cannot read {path} ({error.strerror}); COMPANION_DATA={os.environ.get('COMPANION_DATA')!r} should "
             "name a directory that holds the official cifar-10-batches-py/; unset it to download, or use data='digits'"
         ) from error
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    found = _md5(content)
     if found != digest:
         raise DataUnavailable(
             f"CIFAR-10: {path} has MD5 {found}, published is {digest}: truncated or altered, fetch it again"

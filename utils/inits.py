@@ -18,6 +18,7 @@ __all__ = [
     "layer_by_layer",
     "orthogonalising_weight",
     "permutation_like",
+    "scaled",
     "standard",
 ]
 
@@ -68,7 +69,6 @@ def layer_by_layer(
     x: Tensor,
     weight_for: Callable[[Tensor, int], Tensor],
     *,
-    norm: float | None = 1.0,
     redraw: Sequence[torch.Generator] | None = None,
     samples: int | None = None,
 ) -> None:
@@ -86,8 +86,6 @@ def layer_by_layer(
     weight_for : callable
         (H, fan_out) to W, H of shape (replicas, fan_in, samples) in float64, W of shape (replicas, fan_out, fan_in).
         For a convolution the columns of H are patches, fan_in = channels · kernel area.
-    norm : float, optional
-        W is then divided by a number that makes ‖WH‖_F this; ``None`` leaves it alone.
     redraw : sequence of torch.Generator, optional
         One a replica: every layer then draws its samples anew from the pool, instead of all using the first ones.
     samples : int, optional
@@ -115,8 +113,6 @@ def layer_by_layer(
             h = h.transpose(0, 1).flatten(1)[None]
         h = h.double()
         weight = weight_for(h, module.weight.shape[-2] if isinstance(module, Linear) else module.out_channels)
-        if norm is not None:
-            weight = weight * (norm / torch.linalg.matrix_norm(weight @ h))[:, None, None]
         module.weight.copy_(weight.reshape(module.weight.shape))
 
     square = hidden_maps(network)
@@ -128,6 +124,26 @@ def layer_by_layer(
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def scaled(weight_for: Callable[[Tensor, int], Tensor]) -> Callable[[Tensor, int], Tensor]:
+    """The same weights divided by ‖WH‖_F, the scale of iterative orthogonalisation.
+
+    Parameters
+    ----------
+    weight_for : callable
+        As :func:`layer_by_layer` takes it.
+
+    Returns
+    -------
+    callable
+    """
+
+    def weight(h: Tensor, fan_out: int) -> Tensor:
+        w = weight_for(h, fan_out)
+        return w / torch.linalg.matrix_norm(w @ h, keepdim=True)
+
+    return weight
 
 
 def identity_like(h: Tensor, fan_out: int) -> Tensor:
@@ -177,7 +193,7 @@ def orthogonalising_weight(
     generators: Sequence[torch.Generator] | None = None,
     through: str = "gram",
 ) -> Tensor:
-    """W = V′ Σ^{−exponent} Uᵀ from H = U Σ Vᵀ: iterative orthogonalisation's weight, before scaling (Eq. 6).
+    """W ∝ V′ Σ^{−exponent} Uᵀ from H = U Σ Vᵀ, scaled to ‖WH‖_F = 1: iterative orthogonalisation's weight (Eq. 6).
 
     Parameters
     ----------
@@ -228,13 +244,25 @@ def orthogonalising_weight(
         if basis == "polar":
             left, _, right = torch.linalg.svd(v)
             v = left @ right
-    return v * inverse.pow(exponent)[:, None, :] @ u.mT
+    # WH = V′ Σ^{1−exponent} Vᵀ has the norm of V′ Σ^{1−exponent}: H need not be multiplied again.
+    stretched = v * torch.where(alive, sigma.pow(1 - exponent), torch.zeros_like(sigma))[:, None, :]
+    return v * inverse.pow(exponent)[:, None, :] @ u.mT / torch.linalg.matrix_norm(stretched, keepdim=True)
+
+
+def _lower_gram(h: Tensor, rows: int = 200) -> Tensor:
+    """HHᵀ on and below its diagonal, by blocks of rows; what lies above is not all there: nearly half the products saved."""
+    d = h.shape[-2]
+    gram = h.new_zeros(*h.shape[:-2], d, d)
+    for start in range(0, d, rows):
+        end = min(start + rows, d)
+        gram[..., start:end, :end] = h[..., start:end, :] @ h[..., :end, :].mT
+    return gram
 
 
 def _left_singular(h: Tensor, count: int, through: str) -> tuple[Tensor, Tensor]:
     """Leading singular values and left singular vectors, with the signs that the SVD or the eigenvectors happen to have."""
     if through == "gram":
-        energy, u = torch.linalg.eigh(h @ h.mT)
+        energy, u = torch.linalg.eigh(_lower_gram(h), UPLO="L")
         sigma = energy.clamp(min=0).sqrt().flip(-1)[:, :count]
         kept = sigma > DEAD * sigma[:, :1]
         if (sigma >= SAFE * sigma[:, :1])[kept].all():

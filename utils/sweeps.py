@@ -15,7 +15,7 @@ from pathlib import Path
 
 import joblib
 import pandas as pd
-import pooch
+from platformdirs import user_cache_path
 from tqdm import tqdm
 
 from utils.digest import code_digest
@@ -30,7 +30,7 @@ def store_directory() -> Path:
     -------
     Path
     """
-    return Path(os.environ.get("COMPANION_STORE") or Path(pooch.os_cache("bn-orthogonality-companion")) / "cells")
+    return Path(os.environ.get("COMPANION_STORE") or user_cache_path("bn-orthogonality-companion") / "cells")
 
 
 def sweep(

@@ -195,6 +195,9 @@ def train(
     if checkpoint is not None and Path(checkpoint).exists():
         start, losses, watched = _resume(Path(checkpoint), network, losses)
     order = None
+    images = x.new_empty(
+        len(seeds) * batch_size, x.shape[1]
+    )  # one buffer: asking for fresh memory costs more than filling it
     for step in range(start, steps + 1):
         if step in watch_at and not (watched and watched[-1]["step"] == step):
             seen = watch(network, probe, batch=(x[:batch_size], y[:batch_size]), held_out=held_out)
@@ -208,7 +211,10 @@ def train(
             permutations = [torch.randperm(len(x), generator=generator_for(seed, "order", epoch)) for seed in seeds]
             order = torch.stack(permutations).to(x.device)
         batch = order[:, position * batch_size : (position + 1) * batch_size]
-        loss = nn.functional.cross_entropy(network(x[batch].mT), y[batch], reduction="none").mean(-1)
+        torch.index_select(x, 0, batch.flatten(), out=images)
+        loss = nn.functional.cross_entropy(
+            network(images.unflatten(0, batch.shape).mT), y[batch], reduction="none"
+        ).mean(-1)
         losses[step] = loss.detach()
         if not torch.isfinite(losses[step]).any():
             break

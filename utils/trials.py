@@ -14,7 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from utils import data
-from utils.inits import STANDARD, identity_like, layer_by_layer, orthogonalising_weight, permutation_like, standard
+from utils.inits import (
+    BASES,
+    STANDARD,
+    identity_like,
+    layer_by_layer,
+    orthogonalising_weight,
+    permutation_like,
+    scaled,
+    standard,
+)
 from utils.networks import hidden_maps, mlp, representations
 from utils.seeds import generator_for
 from utils.training import train
@@ -111,7 +120,6 @@ def initialised(arm: str, x: Tensor, *, width: int, depth: int, classes: int, se
         network,
         x[torch.stack(chosen)].mT,
         _weight_for(how, generators),
-        norm=1.0 if how.scaled else None,
         redraw=[generator_for(seed, "redraw") for seed in seeds] if how.redrawn else None,
         samples=samples,
     )
@@ -119,15 +127,17 @@ def initialised(arm: str, x: Tensor, *, width: int, depth: int, classes: int, se
 
 
 def _weight_for(how: Arm, generators: list[torch.Generator]) -> Callable[[Tensor, int], Tensor]:
-    if how.basis == "identity":
-        return identity_like
-    if how.basis == "permutation":
-        return partial(permutation_like, generators=generators)
-    if how.basis == "xavier":
-        return lambda h, fan_out: torch.stack(
-            [STANDARD["xavier"](torch.empty(fan_out, fan_out, dtype=h.dtype), g) for g in generators]
-        )
-    return partial(orthogonalising_weight, exponent=how.exponent, basis=how.basis, generators=generators)
+    def xavier(h: Tensor, fan_out: int) -> Tensor:
+        draws = [
+            STANDARD["xavier"](torch.empty(fan_out, fan_out, dtype=h.dtype), generator) for generator in generators
+        ]
+        return torch.stack(draws)
+
+    if how.basis in BASES:
+        return partial(orthogonalising_weight, exponent=how.exponent, basis=how.basis, generators=generators)
+    permutation = partial(permutation_like, generators=generators)
+    plain = {"identity": identity_like, "permutation": permutation, "xavier": xavier}[how.basis]
+    return scaled(plain) if how.scaled else plain
 
 
 def trial(
