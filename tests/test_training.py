@@ -12,7 +12,7 @@ from utils.data import task
 from utils.digest import ROOT
 from utils.inits import standard
 from utils.metrics import orthogonality_gap
-from utils.networks import linear_maps, mlp, representations
+from utils.networks import convnet, linear_maps, mlp, representations
 from utils.seeds import generator_for
 from utils.training import gradient_norms, logit_gap, train, watch
 
@@ -67,8 +67,8 @@ def test_training_learns_and_what_is_watched_is_true():
     last = history.watched[-1]
     assert (last["accuracy"] > 0.8).all() and (history.watched[0]["accuracy"] < 0.4).all()
     before, after = representations(network, X_TEST[:16].T.expand(2, -1, -1))
-    torch.testing.assert_close(last["gap_before"][:, -1], orthogonality_gap(before[-1].double()))
-    torch.testing.assert_close(last["gap_after"][:, 0], orthogonality_gap(after[0].double()))
+    torch.testing.assert_close(last["gap_before"][:, -1], orthogonality_gap(before[-1]), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(last["gap_after"][:, 0], orthogonality_gap(after[0]), rtol=1e-4, atol=1e-6)
     predicted = network(X_TEST.T.expand(2, -1, -1)).argmax(1)
     torch.testing.assert_close(last["accuracy"][1].item(), (predicted[1] == Y_TEST).float().mean().item())
 
@@ -190,3 +190,13 @@ def test_sizes_are_checked():
         train(built([0]), X, Y, seeds=[0], learning_rate=0.1, batch_size=2000, steps=1, probe=probe)
     with pytest.raises(ValueError, match="seeds: 2 for 1 replicas"):
         train(built([0]), X, Y, seeds=[0, 1], learning_rate=0.1, batch_size=10, steps=1, probe=probe)
+
+
+def test_a_convnets_layers_are_watched_too():
+    network = convnet(depth=5, channels=(2, 3, 4), image_channels=1, side=16, classifier=8, dropout=0.0)
+    standard(network, "xavier", generators=[generator_for(0)])
+    probe = torch.rand(1, 256, 6, generator=generator_for("probe"))
+    seen = watch(network, probe)
+    before, _ = representations(network, probe)
+    assert seen["gap_before"].shape == (1, 7)
+    torch.testing.assert_close(seen["gap_before"][0, 3], orthogonality_gap(before[3])[0])

@@ -123,13 +123,13 @@ def gradient_norms(network: nn.Module, x: Tensor, y: Tensor, *, replicas: int = 
 
 
 def _gaps(layers: list[Tensor]) -> Tensor:
-    def gap(h):
-        h = h.double()
-        alive = torch.isfinite(h).all(-1).all(-1) & (h != 0).any(-1).any(-1)
-        safe = torch.where(alive[:, None, None], h, torch.ones_like(h))
-        return torch.where(alive, orthogonality_gap(safe), torch.full_like(safe[:, 0, 0], torch.nan))
-
-    return torch.stack([gap(h) for h in layers], dim=-1)
+    """Gap of each layer, (replicas, layers)."""
+    if len({h.shape for h in layers}) > 1:  # a convnet's layers differ; an MLP's are measured all at once
+        return torch.cat([_gaps([h]) for h in layers], dim=-1)
+    h = torch.stack(layers, dim=1)  # in the network's own precision: V is good to 1e-6 there
+    alive = torch.isfinite(h).all(-1).all(-1) & (h != 0).any(-1).any(-1)
+    gap = orthogonality_gap(torch.where(alive[..., None, None], h, torch.ones_like(h)))
+    return torch.where(alive, gap, torch.full_like(gap, torch.nan))
 
 
 def train(
