@@ -62,9 +62,14 @@ def test_nothing_changed_runs_nothing(built):
 
 
 def test_what_depends_on_a_change_runs_again(changed):
-    with (changed / "utils" / "theory.py").open("a") as file:
-        file.write("\n# changed\n")
-    assert "2 to run, 0 unchanged" in run(changed, "utils.build").stdout
+    for module, outcome in (
+        ("theory", "0 to run, 2 unchanged"),  # no notebook's code reaches it
+        ("intervals", "1 to run, 1 unchanged"),  # only the first judges
+        ("run", "2 to run, 0 unchanged"),
+    ):
+        with (changed / "utils" / f"{module}.py").open("a") as file:
+            file.write("\n# changed\n")
+        assert outcome in run(changed, "utils.build").stdout
     notebook(changed / "notebooks" / "second.ipynb", "width * 3")
     assert "1 to run, 1 unchanged" in run(changed, "utils.build").stdout
     assert "width * 3" in (changed / "_build" / "html" / "notebooks" / "second.html").read_text().replace(
