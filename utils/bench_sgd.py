@@ -114,7 +114,7 @@ def initialisation(width: int = 800, depth: int = 30) -> tuple[float, float, flo
     ours = initialise(orthogonalising_weight)
     other = initialise(scaled(partial(orthogonalising_weight, through="svd")))
     apart = max(
-        float((a.weight - b.weight).abs().max() / b.weight.abs().max())
+        float(((a.weight - b.weight).abs().max() / b.weight.abs().max()).detach())
         for a, b in zip(linear_maps(ours[1]), linear_maps(other[1]), strict=True)
     )
     return ours[0], other[0], apart
