@@ -46,6 +46,7 @@ def test_settings_that_are_not_one_row_a_seed_are_named(where):
 def test_half_fall():
     assert half_fall([0, 10, 20, 40], [4.0, 3.0, 1.0, 0.0]) == 0.5
     assert half_fall([0, 10, 20, 40], [0.0, 3.0, 1.0, 4.0]) == 0.25, "first time, and rising curves too"
+    assert half_fall([0, 10, 20], [2.3, 1.0, math.nan]) == 1, "a run that diverged is not quick"
 
 
 def test_explained_is_spearmans_square_by_seed():

@@ -48,6 +48,8 @@ def test_an_executed_notebooks_tables_and_verdicts_are_kept(folder):
     for metadata in (evidence.Table("t", frame)._repr_mimebundle_()[1], {RECORD: verdict}):
         executed.cells[-1].outputs.append(nbformat.v4.new_output("display_data", metadata=metadata))
     executed.metadata["companion"] = {"profile": "cifar", "parameters": {"seed": 1}, "digest": "d", "seconds": 1}
+    executed.metadata["papermill"] = {"input_path": "n.ipynb"}
+    path = folder / "some_output.ipynb"
     nbformat.write(executed, path)
     assert evidence.main(["notebook", str(path)]) == 0
     tables, provenance = evidence.load("n.cifar")

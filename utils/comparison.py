@@ -80,9 +80,11 @@ def half_fall(at: list[int], curve: list[float]) -> float:
     Returns
     -------
     float
-        Fraction of the run, in [0, 1].
+        Fraction of the run, in [0, 1]; 1 for a curve that ends in divergence and so has no half-way.
     """
     curve = np.asarray(curve)
+    if not np.isfinite(curve).all():
+        return 1.0
     middle = (curve[0] + curve[-1]) / 2
     there = curve <= middle if curve[-1] < curve[0] else curve >= middle
     return at[int(np.argmax(there))] / at[-1]

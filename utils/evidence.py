@@ -138,7 +138,7 @@ def load(name: str) -> tuple[dict[str, pd.DataFrame], dict]:
 def describe(provenance: dict) -> str:
     """Where kept numbers come from, in a sentence for beside a figure."""
     return (
-        f"Not computed in this build: run on {provenance['date']} at commit {provenance['commit'][:10]} "
+        f"Not computed in this build: run on {provenance['date']} at commit {(provenance['commit'] or 'unknown')[:10]} "
         f"({provenance['device']}; torch {provenance['versions']['torch']}) with `{provenance['command']}`."
     )
 
@@ -146,6 +146,7 @@ def describe(provenance: dict) -> str:
 def _from_notebook(path: Path) -> Path:
     notebook = nbformat.read(path, as_version=4)
     run = notebook.metadata["companion"]
+    source = Path(notebook.metadata["papermill"]["input_path"])
     shown = [
         output.get("metadata", {}) for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
     ]
@@ -158,9 +159,9 @@ def _from_notebook(path: Path) -> Path:
     verdicts = [metadata[claims.RECORD] for metadata in shown if claims.RECORD in metadata]
     tables["claims"] = {"columns": columns, "rows": [[verdict[name] for name in columns] for verdict in verdicts]}
     return keep(
-        f"{path.stem}.{run['profile']}",
+        f"{source.stem}.{run['profile']}",
         tables,
-        command=f"python -m utils.run notebooks/{path.name} OUTPUT --profile {run['profile']}",
+        command=f"python -m utils.run notebooks/{source.name} OUTPUT --profile {run['profile']}",
         device=run["parameters"].get("device", "cpu"),
         parameters=run["parameters"],
     )
