@@ -11,11 +11,21 @@ import torch
 from scipy.stats import ks_2samp
 
 from utils import chains, metrics
+from utils.activated import activation_chain
 from utils.chains import bn_chain, vanilla_chain
 from utils.seeds import generator_for
 
 ALPHA = 1e-4  # that any of the tests of this file rejects two equal laws
 RUNS = 10_000  # per method and cell
+
+
+def relu_chain(h, **options):
+    return activation_chain(h, torch.relu, **options)
+
+
+def sigmoid_chain(h, **options):
+    return activation_chain(h, torch.sigmoid, **options)
+
 
 # n, d, layer, chain, options
 CELLS = [
@@ -29,6 +39,9 @@ CELLS = [
     (2, 2, 1, vanilla_chain, {}),
     (4, 8, 3, vanilla_chain, {}),
     (3, 32, 10, vanilla_chain, {}),
+    (4, 32, 3, relu_chain, {}),
+    (3, 16, 2, relu_chain, {"centred": True, "draws": torch.float32}),
+    (4, 32, 2, sigmoid_chain, {"row_norm": 2.0}),
 ]
 FUNCTIONALS = {
     "gap": metrics.orthogonality_gap,
@@ -94,12 +107,21 @@ def uniform_weights(*shape, original=torch.rand, **options):
     ("cell", "name", "broken"),
     [
         # The exact sampler: a transposed root; the direct chain: columns for rows.
-        ((4, 32, 3, bn_chain, {}), "utils.chains._square_root", lambda a: torch.linalg.cholesky(a)),
+        ((4, 32, 3, bn_chain, {}), "utils.chains.psd_root", lambda a: torch.linalg.cholesky(a)),
         ((4, 32, 3, bn_chain, {}), "utils.chains.batch_norm", normalise_columns),
         ((4, 8, 3, vanilla_chain, {}), "utils.chains.gammaincinv", one_freedom_too_many),
         ((2, 2, 1, vanilla_chain, {}), "utils.chains.torch.randn", uniform_weights),
+        ((4, 32, 3, relu_chain, {}), "utils.activated.psd_root", lambda a: torch.linalg.cholesky(a)),
+        ((4, 32, 2, sigmoid_chain, {"row_norm": 2.0}), "utils.activated.batch_norm", normalise_columns),
     ],
-    ids=["exact-bn-transposed", "direct-bn-columns", "exact-vanilla-freedom", "vanilla-uniform"],
+    ids=[
+        "exact-bn-transposed",
+        "direct-bn-columns",
+        "exact-vanilla-freedom",
+        "vanilla-uniform",
+        "exact-relu",
+        "direct-sigmoid",
+    ],
 )
 def test_a_broken_chain_is_caught(cell, name, broken, monkeypatch):
     monkeypatch.setattr(name, broken)

@@ -14,10 +14,11 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.linalg
 import torch
 from scipy.special import gammaincinv
 from torch import Tensor
+
+from utils.roots import distinct, gram_root, psd_root
 
 __all__ = ["batch_norm", "bn_chain", "vanilla_chain", "wishart_root"]
 
@@ -116,14 +117,14 @@ def bn_chain(
     a projection of H₀ off the all-ones vector: every later layer stays there. ``h``'s numerical rank, at a tolerance of a
     few machine epsilons, is the batch's rank for good.
     """
-    h = _checked_start(h, width, depth, method)
+    h = checked_start(h, width, depth, method)
     if centred:
-        h = (_distinct(h) - _distinct(h).mean(-1, keepdim=True)).expand(h.shape)
+        h = (distinct(h) - distinct(h).mean(-1, keepdim=True)).expand(h.shape)
         if (torch.linalg.matrix_norm(h) <= 8 * torch.finfo(h.dtype).eps).any():
             raise ValueError("h: all samples of a batch are equal, so mean-centring leaves nothing to normalize")
     if method == "direct":
         return _direct(h, width, depth, generator, bn=True, centred=centred)
-    r, order = _square_root_of_gram(h)
+    r, order = gram_root(h)
     layers = _exact_bn(r, width, depth, generator, draws or h.dtype)
     return _reordered(layers, order)
 
@@ -154,10 +155,10 @@ def vanilla_chain(
     Exact in law: C_{ℓ+1} ∝ Rᵀ S R with S ~ Wishart_d(I_n), whose triangular root has independent entries, normal
     above the diagonal and √χ²_{d−i} on it (Bartlett, 1933). R stays triangular if it starts so.
     """
-    h = _checked_start(h, width, depth, method)
+    h = checked_start(h, width, depth, method)
     if method == "direct":
         return _direct(h, width, depth, generator, bn=False, centred=False)
-    r, order = _square_root_of_gram(h)
+    r, order = gram_root(h)
     return _reordered(_exact_vanilla(r, width, depth, generator), order)
 
 
@@ -198,7 +199,8 @@ def wishart_root(
     return upper + torch.diag_embed(chi.to(upper))
 
 
-def _checked_start(h: Tensor, width: int, depth: int, method: str) -> Tensor:
+def checked_start(h: Tensor, width: int, depth: int, method: str) -> Tensor:
+    """The batch at Frobenius norm 1; what is wrong with it, or with the other arguments, is raised (:func:`bn_chain`)."""
     for name, value in (("width", width), ("depth", depth)):
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"{name}={value!r} is a {type(value).__name__}, expected an int")
@@ -217,41 +219,14 @@ def _checked_start(h: Tensor, width: int, depth: int, method: str) -> Tensor:
         raise ValueError(f"depth={depth}, expected at least 1 layer")
     if method not in ("exact", "direct"):
         raise ValueError(f"method={method!r}, expected 'exact' or 'direct'")
-    largest = _distinct(h).abs().amax(dim=(-2, -1), keepdim=True)
+    largest = distinct(h).abs().amax(dim=(-2, -1), keepdim=True)
     if (largest == 0).any():
         raise ValueError("h is all zeros for at least one batch: there is nothing to normalize")
-    return _unit(_distinct(h) / largest).expand(h.shape)
+    return _unit(distinct(h) / largest).expand(h.shape)
 
 
 def _unit(h: Tensor) -> Tensor:
     return h / torch.linalg.matrix_norm(h, keepdim=True)
-
-
-def _distinct(h: Tensor) -> Tensor:
-    """One copy of what ``expand`` repeats along leading dimensions."""
-    return h[tuple(slice(1) if stride == 0 else slice(None) for stride in h.stride()[:-2])]
-
-
-def _square_root_of_gram(h: Tensor) -> tuple[Tensor, Tensor]:
-    """Upper triangular R and column order with (RP)ᵀ(RP) = HᵀH, rows below the batch's numerical rank exactly zero.
-
-    Zero rows stay zero, so equal samples stay equal and a centred batch centred; left at rounding level they would be
-    noise that a wide chain amplifies into full rank. Finding the rank needs column pivoting, which torch has not.
-    """
-    distinct = _distinct(h)
-    n, runs = h.shape[-1], distinct.shape[:-2]
-    roots, orders = [], []
-    for one in distinct.flatten(end_dim=-3) if runs else [distinct]:
-        r, order = scipy.linalg.qr(one.cpu().numpy(), mode="r", pivoting=True)
-        r = r[:n]
-        rank = int((np.abs(np.diagonal(r)) > 8 * max(one.shape) * np.finfo(r.dtype).eps * abs(r[0, 0])).sum())
-        root = np.zeros((n, n), r.dtype)
-        root[:rank] = r[:rank]
-        roots.append(torch.from_numpy(root))
-        orders.append(torch.from_numpy(np.argsort(order)))
-    root = torch.stack(roots).reshape(*runs, n, n).to(h)
-    order = torch.stack(orders).reshape(*runs, 1, n).to(h.device)
-    return root.expand(*h.shape[:-2], n, n), order.expand(*h.shape[:-2], n, n)
 
 
 def _reordered(layers: Iterator[Tensor], order: Tensor) -> Iterator[Tensor]:
@@ -283,7 +258,7 @@ def _exact_bn(r: Tensor, width: int, depth: int, generator: torch.Generator, dra
             w *= scale.nan_to_num_(posinf=0)  # a draw of exactly zero has no direction: leave it out
             block = torch.bmm(w, w.mT).to(r.dtype)
             a = block if a is None else a.add_(block)
-        r = torch.bmm(_square_root(a.div_(width)), r)
+        r = torch.bmm(psd_root(a.div_(width)), r)
         yield r.reshape(*runs, n, n)
 
 
@@ -291,13 +266,3 @@ def _exact_vanilla(r: Tensor, width: int, depth: int, generator: torch.Generator
     for _ in range(depth):
         r = _unit(wishart_root(r.shape, width=width, generator=generator, dtype=r.dtype) @ r)
         yield r
-
-
-def _square_root(a: Tensor) -> Tensor:
-    """Upper triangular T with TᵀT = a, for positive semi-definite ``a``."""
-    lower, info = torch.linalg.cholesky_ex(a)
-    if not info.any():
-        return lower.mT
-    # Rounding made some matrix indefinite: as rare as it is slow.
-    values, vectors = torch.linalg.eigh(a)
-    return torch.linalg.qr(values.clamp(min=0).sqrt()[..., None] * vectors.mT).R

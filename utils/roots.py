@@ -1,0 +1,77 @@
+"""Square roots of Gram matrices: what the exact samplers carry instead of representations."""
+
+import numpy as np
+import scipy.linalg
+import torch
+from torch import Tensor
+
+__all__ = ["distinct", "gram_root", "psd_root"]
+
+
+def distinct(h: Tensor) -> Tensor:
+    """One copy of what ``expand`` repeats along leading dimensions.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+
+    Returns
+    -------
+    Tensor, shape (..., d, n)
+        A view with 1 in place of every leading dimension that only repeats.
+    """
+    return h[tuple(slice(1) if stride == 0 else slice(None) for stride in h.stride()[:-2])]
+
+
+def gram_root(h: Tensor) -> tuple[Tensor, Tensor]:
+    """Upper triangular R and column order with (RP)ᵀ(RP) = HᵀH, rows below the batch's numerical rank exactly zero.
+
+    Zero rows stay zero in a linear chain, so equal samples stay equal and a centred batch centred; left at rounding level
+    they would be noise that a wide chain amplifies into full rank. Finding the rank needs column pivoting, which torch
+    has not.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+        Finite.
+
+    Returns
+    -------
+    root : Tensor, shape (..., n, n)
+    order : Tensor of int, shape (..., n, n)
+        For ``root.gather(-1, order)``: the columns in the samples' own order.
+    """
+    once = distinct(h)
+    n, runs = h.shape[-1], once.shape[:-2]
+    roots, orders = [], []
+    for one in once.flatten(end_dim=-3) if runs else [once]:
+        r, order = scipy.linalg.qr(one.cpu().numpy(), mode="r", pivoting=True)
+        r = r[:n]
+        rank = int((np.abs(np.diagonal(r)) > 8 * max(one.shape) * np.finfo(r.dtype).eps * abs(r[0, 0])).sum())
+        root = np.zeros((n, n), r.dtype)
+        root[:rank] = r[:rank]
+        roots.append(torch.from_numpy(root))
+        orders.append(torch.from_numpy(np.argsort(order)))
+    root = torch.stack(roots).reshape(*runs, n, n).to(h)
+    order = torch.stack(orders).reshape(*runs, 1, n).to(h.device)
+    return root.expand(*h.shape[:-2], n, n), order.expand(*h.shape[:-2], n, n)
+
+
+def psd_root(a: Tensor) -> Tensor:
+    """Upper triangular T with TᵀT = a.
+
+    Parameters
+    ----------
+    a : Tensor, shape (..., n, n)
+        Symmetric positive semi-definite, up to rounding.
+
+    Returns
+    -------
+    Tensor, shape (..., n, n)
+    """
+    lower, info = torch.linalg.cholesky_ex(a)
+    if not info.any():
+        return lower.mT
+    # Rounding made some matrix indefinite, or it is singular: as rare as it is slow.
+    values, vectors = torch.linalg.eigh(a)
+    return torch.linalg.qr(values.clamp(min=0).sqrt()[..., None] * vectors.mT).R
