@@ -5,7 +5,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-__all__ = ["ARM_COLORS", "BN", "BOUND", "PUBLISHED", "THEORY", "VANILLA", "band", "shades", "use_style"]
+__all__ = ["ACTIVATION_COLORS", "ARM_COLORS", "BN", "BOUND", "PUBLISHED", "THEORY", "VANILLA", "band", "shades", "use_style"]
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
 BN = "#0072B2"
@@ -29,6 +29,14 @@ ARM_COLORS = {
     "identity": "#117733",
     "identity_scaled": "#44AA99",
     "permutation": "#7A9A01",
+}
+ACTIVATION_COLORS = {
+    "ReLU": VANILLA,
+    "tanh": BN,
+    "sin": "#56B4E9",
+    "tanh + 1": PUBLISHED,
+    "logistic sigmoid": BOUND,
+    "GELU": "#E69F00",
 }
 
 

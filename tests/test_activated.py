@@ -1,0 +1,78 @@
+"""The chain with an activation: its arguments, and what it becomes where the answer is known."""
+
+import math
+
+import pytest
+import torch
+
+from utils.activated import activation_chain
+from utils.metrics import gram, orthogonality_gap, spectrum
+from utils.seeds import generator_for
+from utils.theory import gap_floor, infinite_width_path
+
+BATCH = torch.randn(6, 4, dtype=torch.float64, generator=generator_for("activated", "batch"))
+
+
+def last(activation=torch.relu, h=BATCH, **options):
+    settings = {"width": 64, "depth": 3, "generator": generator_for("activated", "chain")} | options
+    *_, layer = activation_chain(h, activation, **settings)
+    return layer
+
+
+@pytest.mark.parametrize("method", ["exact", "direct"])
+def test_without_an_activation_it_follows_the_linear_networks_recursion(method):
+    width, depth = 4000, 3
+    layer = last(lambda x: x, width=width, depth=depth, method=method)
+    expected = infinite_width_path(spectrum(BATCH), depth)[-1]
+    assert torch.linalg.vector_norm(spectrum(layer) - expected) < 6 * gap_floor(4, width)
+
+
+@pytest.mark.parametrize("method", ["exact", "direct"])
+def test_layers_have_unit_norm_and_the_batchs_order(method):
+    h = torch.stack([BATCH[:, 0], BATCH[:, 0], BATCH[:, 1], -BATCH[:, 1]], dim=1)
+    layer = last(torch.tanh, h=h, method=method, depth=1)
+    cosines = 4 * gram(layer)
+    assert math.isclose(float(torch.linalg.matrix_norm(layer)), 1)
+    assert torch.isclose(cosines[0, 1], cosines[0, 0]) and torch.isclose(cosines[2, 3], -cosines[2, 2])
+
+
+def test_the_norm_of_rows_matters_unless_the_activation_is_homogeneous():
+    relu, scaled = (last(row_norm=norm) for norm in (1.0, 2.0))
+    assert torch.allclose(orthogonality_gap(relu), orthogonality_gap(scaled), atol=1e-12)
+    sigmoid, scaled = (last(torch.sigmoid, row_norm=norm) for norm in (1.0, 4.0))
+    assert orthogonality_gap(scaled) < orthogonality_gap(sigmoid) - 0.1
+
+
+def test_centring_takes_the_constant_away():
+    layer = last(centred=True)
+    assert (gram(layer) @ torch.ones(4, dtype=torch.float64)).abs().max() < 1e-12
+
+
+def test_a_dead_sample_stays_dead_and_harms_nothing():
+    h = BATCH.clone()
+    h[:, 2] = -h[:, 2].abs()  # ReLU leaves nothing of it
+    c = gram(last(h=h))
+    assert torch.isfinite(c).all() and c[2].abs().max() == 0
+
+
+def test_leading_dimensions_are_independent_runs():
+    c = gram(last(h=BATCH.expand(2, 3, -1, -1)))
+    assert c.shape == (2, 3, 4, 4) and not torch.allclose(c[0, 0], c[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"width": 3}, ValueError, "width=3"),
+        ({"depth": 0}, ValueError, "depth=0"),
+        ({"row_norm": 0.0}, ValueError, "row_norm=0.0"),
+        ({"method": "fast"}, ValueError, "method='fast'"),
+        ({"h": BATCH.long()}, TypeError, "floating-point"),
+        ({"h": -BATCH.abs()}, ValueError, "all zeros"),
+    ],
+)
+def test_what_cannot_be_run_is_said_at_once(options, error, words):
+    with pytest.raises(error, match=words):
+        activation_chain(
+            **{"h": BATCH, "activation": torch.relu, "width": 8, "depth": 1, "generator": generator_for("e")} | options
+        )
