@@ -86,23 +86,21 @@ ARMS = {
     "xavier_scaled": Arm("Xavier, iterative's scale", basis="xavier"),
 }
 
-# What may stand in for BN: the arms of that kind among those above, other normalisations, and the tricks of training.
+# What may stand in for BN: other normalisations, tricks of training, initialisations, and the last two together.
 METHODS = {
     "xavier": ARMS["xavier"],
     "bn": ARMS["bn"],
     "layer_norm": Arm("Xavier with LayerNorm", norm="layer"),
     "rms_norm": Arm("Xavier with RMSNorm", norm="rms"),
-    "weight_norm": Arm("weight normalisation", weight_norm=True),
-    "clip": Arm("gradient clipping", clip=1.0),
-    "dropout": Arm("dropout", dropout=0.1),
-    "weight_norm_clip": Arm("weight norm., clipping", weight_norm=True, clip=1.0),
-    "bn_clip": Arm("BN, clipping", norm="batch", clip=1.0),
+    "weight_norm": Arm("Xavier with weight norm.", weight_norm=True),
+    "clip": Arm("Xavier with clipping", clip=1.0),
+    "dropout": Arm("Xavier with dropout", dropout=0.1),
     "orthogonal": ARMS["orthogonal"],
     "slice": ARMS["slice"],
     "identity": ARMS["identity"],
-    "identity_scaled": ARMS["identity_scaled"],
-    "identity_clip": Arm("identity, clipping", basis="identity", scaled=False, clip=1.0),
-    "identity_dropout": Arm("identity, dropout", basis="identity", scaled=False, dropout=0.1),
+    "identity_bn": Arm("identity with BN", basis="identity", scaled=False, norm="batch"),
+    "identity_weight_norm": Arm("identity with weight norm.", basis="identity", scaled=False, weight_norm=True),
+    "identity_clip": Arm("identity with clipping", basis="identity", scaled=False, clip=1.0),
 }
 
 
