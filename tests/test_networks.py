@@ -3,7 +3,16 @@ import torch
 from torch import nn
 
 from utils.inits import standard
-from utils.networks import ACTIVATIONS, convnet, hidden_maps, linear_maps, mlp, representations
+from utils.networks import (
+    ACTIVATIONS,
+    convnet,
+    evaluating,
+    hidden_maps,
+    linear_maps,
+    mlp,
+    representations,
+    weight_normalised,
+)
 from utils.seeds import generator_for
 
 
@@ -13,27 +22,73 @@ def built(replicas=3, **options):
     return network
 
 
-def plain(network, replica, batch_norm=False, activation=nn.ReLU):
+TORCHS_OWN = {
+    None: lambda width: [],
+    "batch": lambda width: [nn.BatchNorm1d(width, track_running_stats=False)],
+    "layer": lambda width: [nn.LayerNorm(width)],
+    "rms": lambda width: [nn.RMSNorm(width)],
+}
+
+
+def plain(network, replica, norm=None, activation=nn.ReLU):
     """The same replica as a user of torch would write it: nn.Linear, nn.BatchNorm1d, rows are samples."""
     layers = []
     for weight in (module.weight[replica].detach() for module in linear_maps(network)):
         linear = nn.Linear(*weight.T.shape, bias=False)
-        linear.weight = nn.Parameter(weight)
-        norm = [nn.BatchNorm1d(len(weight), track_running_stats=False)] if batch_norm else []
-        layers += [linear, *norm, activation()]
-    return nn.Sequential(*layers[: -2 if batch_norm else -1])
+        linear.weight = nn.Parameter(weight.clone())
+        layers += [linear, *TORCHS_OWN[norm](len(weight)), activation()]
+    return nn.Sequential(*layers[: -1 if norm is None else -2])
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("norm", TORCHS_OWN)
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
-def test_each_replica_is_the_network_of_torchs_own_modules(batch_norm, activation):
-    network = built(batch_norm=batch_norm, activation=activation)
+def test_each_replica_is_the_network_of_torchs_own_modules(norm, activation):
+    network = built(norm=norm, activation=activation)
     x = torch.randn(3, 12, 20, generator=generator_for("x"))
     logits = network(x)
     assert logits.shape == (3, 5, 20)
     for replica in range(3):
-        expected = plain(network, replica, batch_norm, ACTIVATIONS[activation])(x[replica].T).T
+        expected = plain(network, replica, norm, ACTIVATIONS[activation])(x[replica].T).T
         torch.testing.assert_close(logits[replica], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", [*TORCHS_OWN, "weight"])
+def test_each_replica_learns_as_the_network_of_torchs_own_modules(norm):
+    """Twenty steps of SGD through gains, biases and the norms of weights: what moves is what torch would move."""
+    network = built(norm=None if norm == "weight" else norm)
+    alone = plain(network, 1, None if norm == "weight" else norm)
+    if norm == "weight":
+        before = network(torch.ones(3, 12, 1))
+        weight_normalised(network)
+        torch.testing.assert_close(network(torch.ones(3, 12, 1)), before)
+        for module in alone[::2]:
+            nn.utils.parametrizations.weight_norm(module)
+    x = torch.randn(3, 12, 20, generator=generator_for("x"))
+    y = torch.arange(20) % 5
+    together, apart = (torch.optim.SGD(model.parameters(), lr=0.1) for model in (network, alone))
+    start = network(x).detach()
+    for _ in range(20):
+        together.zero_grad()
+        apart.zero_grad()
+        nn.functional.cross_entropy(network(x), y.expand(3, -1), reduction="none").mean(-1).sum().backward()
+        nn.functional.cross_entropy(alone(x[1].T), y).backward()
+        together.step()
+        apart.step()
+    assert (network(x)[1] - start[1]).abs().max() > 0.1
+    torch.testing.assert_close(network(x)[1], alone(x[1].T).T, rtol=1e-3, atol=1e-3)
+
+
+def test_dropout_is_off_in_evaluation_and_the_mode_is_put_back():
+    network, without = built(dropout=0.5), built()
+    x = torch.randn(3, 12, 20, generator=generator_for("x"))
+    with evaluating(network):
+        torch.testing.assert_close(network(x), without(x))
+    assert network.training and not torch.allclose(network(x), without(x))
+    assert len(representations(network, x)[0]) == 4 and len(linear_maps(network)) == 5
+    network.eval()
+    with evaluating(network):
+        pass
+    assert not network.training
 
 
 def test_representations_are_what_the_layers_compute():
@@ -75,6 +130,8 @@ def test_the_papers_convnet_has_its_sizes():
     [
         ({"depth": 0}, "depth=0"),
         ({"replicas": 0}, "replicas=0"),
+        ({"norm": "instance"}, "norm='instance', expected None or one of batch, layer, rms"),
+        ({"dropout": 1.0}, "dropout=1.0"),
         ({"activation": "relu6"}, "activation='relu6', expected one of relu"),
     ],
 )

@@ -12,7 +12,7 @@ from utils.data import task
 from utils.digest import ROOT
 from utils.inits import standard
 from utils.metrics import orthogonality_gap
-from utils.networks import convnet, linear_maps, mlp, representations
+from utils.networks import convnet, linear_maps, mlp, representations, weight_normalised
 from utils.seeds import generator_for
 from utils.training import gradient_norms, logit_gap, train, watch
 
@@ -58,6 +58,68 @@ def test_one_replica_trains_as_a_plain_torch_loop_does():
     torch.testing.assert_close(history.loss[:, 1], torch.tensor(losses), rtol=1e-4, atol=1e-4)
     for module, linear in zip(linear_maps(network), plain[::2], strict=True):
         torch.testing.assert_close(module.weight[1], linear.weight, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("norm", [None, "batch", "weight"])
+def test_each_replica_is_clipped_as_torch_clips_it_alone(norm):
+    """Two replicas together, the second with much the larger gradient; each as a plain loop with clip_grad_norm_."""
+    clip, learning_rate = 0.3, 0.2
+
+    def start(seeds):
+        network = built(seeds, norm=None if norm == "weight" else norm)
+        with torch.no_grad():
+            linear_maps(network)[-1].weight[-1] *= 5
+        return weight_normalised(network) if norm == "weight" else network
+
+    network, history = trained([2, 3], steps=10, learning_rate=learning_rate, network=start([2, 3]), clip=clip)
+    _, unclipped = trained([2, 3], steps=10, learning_rate=learning_rate, network=start([2, 3]))
+    assert not torch.allclose(history.loss[1:], unclipped.loss[1:], rtol=0.01)
+    alone = start([3])
+    optimiser = torch.optim.SGD(alone.parameters(), lr=learning_rate)
+    order = torch.randperm(len(X), generator=generator_for(3, "order", 0))
+    losses, norms = [], []
+    for step in range(10):
+        batch = order[step * 100 : (step + 1) * 100]
+        loss = nn.functional.cross_entropy(alone(X[batch].T[None])[0].T, Y[batch])
+        losses.append(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        norms.append(nn.utils.clip_grad_norm_(alone.parameters(), clip).item())
+        optimiser.step()
+    assert max(norms) > clip
+    torch.testing.assert_close(history.loss[:, 1], torch.tensor(losses), rtol=1e-3, atol=1e-4)
+    for together, apart in zip(linear_maps(network), linear_maps(alone), strict=True):
+        torch.testing.assert_close(together.weight[1], apart.weight[0], rtol=1e-3, atol=1e-4)
+
+
+def test_a_high_threshold_clips_nothing():
+    _, history = trained([0, 1], steps=10, clip=1e6)
+    torch.testing.assert_close(history.loss, trained([0, 1], steps=10)[1].loss)
+
+
+def test_dropout_follows_from_the_seeds_and_is_off_in_what_is_measured():
+    def run(seeds):
+        network = built(seeds, dropout=0.3)
+        torch.rand(1)  # the stream others use has moved on
+        before = torch.random.get_rng_state()
+        _, history = trained(seeds, steps=15, network=network, watch_at=[0, 15], held_out=(X_TEST, Y_TEST))
+        assert torch.equal(torch.random.get_rng_state(), before), "put back as it was"
+        assert network.training
+        return history
+
+    first, again, quiet = run([0, 1]), run([0, 1]), trained([0, 1], steps=15)[1]
+    assert torch.equal(first.loss, again.loss)
+    torch.testing.assert_close(first.loss[0], quiet.loss[0])  # the same start, dropout off
+    assert not torch.allclose(first.loss[-1], quiet.loss[-1], rtol=0.01), "but another way from there"
+    assert torch.equal(first.watched[-1]["accuracy"], again.watched[-1]["accuracy"])
+    twins = run([4, 4]).loss
+    assert torch.equal(twins[0, 0], twins[0, 1]) and not torch.equal(twins[-1, 0], twins[-1, 1]), "a noise of its own"
+
+
+def test_gradients_of_computed_weights_are_measured():
+    network = built([0, 1])
+    expected = gradient_norms(network, X[:50], Y[:50], replicas=2)
+    torch.testing.assert_close(gradient_norms(weight_normalised(network), X[:50], Y[:50], replicas=2), expected)
 
 
 def test_training_learns_and_what_is_watched_is_true():
@@ -176,6 +238,7 @@ def test_a_corrupt_checkpoint_is_not_trusted(tmp_path, damage):
     [
         ({"learning_rate": 0.0}, "learning_rate=0.0"),
         ({"steps": 0}, "steps=0"),
+        ({"clip": 0.0}, "clip=0.0"),
         ({"watch_at": [31]}, r"watch_at=\[31\]: expected steps from 0 to 30"),
     ],
 )

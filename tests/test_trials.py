@@ -3,7 +3,7 @@ import torch
 
 from utils.data import task
 from utils.networks import hidden_maps, linear_maps
-from utils.trials import ARMS, initialised, trial
+from utils.trials import ARMS, METHODS, initialised, trial
 
 X = task("digits", scale="symmetric").x
 SETTING = dict(
@@ -12,7 +12,7 @@ SETTING = dict(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", ARMS | METHODS)
 def test_every_arm_gives_a_row_a_seed(arm):
     rows = trial(arm=arm, **SETTING)
     assert [row["seed"] for row in rows] == [4, 5]
@@ -33,6 +33,17 @@ def test_arms_are_paired():
         same = [torch.equal(a.weight, b.weight) for a, b in zip(maps, reference, strict=True)]
         assert (same[0] and same[-1]) or arm == "orthogonal"
         assert any(same[1:-1]) == (arm in ("xavier", "bn"))
+
+
+def test_methods_change_what_they_say_and_start_paired():
+    """The tricks leave what is computed at the start as it is; every method is a different run from there."""
+    rows = {name: trial(arm=name, **SETTING | {"learning_rate": 0.2, "seeds": [7]})[0] for name in METHODS}
+    for name in ("weight_norm", "clip", "dropout"):
+        assert rows[name]["gap_logits"] == pytest.approx(rows["xavier"]["gap_logits"], rel=1e-4), name
+    for name in ("identity_weight_norm", "identity_clip"):
+        assert rows[name]["gap_logits"] == pytest.approx(rows["identity"]["gap_logits"], rel=1e-4), name
+    assert len({round(row["loss"], 9) for row in rows.values()}) == len(METHODS)
+    assert set(METHODS) & set(ARMS) == {"xavier", "bn", "orthogonal", "slice", "identity"}, "04 compares the arms alone"
 
 
 def test_a_seed_starts_the_same_alone_and_in_company():

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from utils.networks import Linear, hidden_maps, linear_maps
+from utils.networks import Linear, evaluating, hidden_maps, linear_maps
 
 __all__ = [
     "BASES",
@@ -120,7 +120,8 @@ def layer_by_layer(
         raise ValueError("network has no hidden layer with equal fan in and out: nothing to set; go deeper than 1")
     hooks = [module.register_forward_pre_hook(set_weight) for module in square]
     try:
-        network(x)
+        with evaluating(network):
+            network(x)
     finally:
         for hook in hooks:
             hook.remove()

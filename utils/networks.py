@@ -1,14 +1,32 @@
-"""What a network is: the bias-free MLP of the SGD experiments, with and without BN, and the convnet of Table 3.
+"""What a network is: the bias-free MLP of the SGD experiments, with a normalisation or none, and the convnet of Table 3.
 
 Columns are samples, as everywhere in the companion: inputs (replicas, features, samples) go in, logits (replicas,
 classes, samples) come out. An MLP holds several independent replicas of itself (one a seed), computed together, and no
 replica sees another: small networks train faster so. Representations are read by hooks on the activations.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
 
-__all__ = ["ACTIVATIONS", "BatchNorm", "Linear", "convnet", "hidden_maps", "linear_maps", "mlp", "representations"]
+__all__ = [
+    "ACTIVATIONS",
+    "NORMS",
+    "BatchNorm",
+    "LayerNorm",
+    "Linear",
+    "RMSNorm",
+    "convnet",
+    "evaluating",
+    "hidden_maps",
+    "linear_maps",
+    "mlp",
+    "representations",
+    "weight_normalised",
+]
 
 
 class Sin(nn.Module):
@@ -73,6 +91,47 @@ class BatchNorm(nn.Module):
         return self.norm(x.reshape(1, -1, x.shape[-1])).reshape(x.shape)
 
 
+class LayerNorm(nn.Module):
+    """torch's own ``LayerNorm``, each sample over its features, with a gain and a bias a replica.
+
+    Parameters
+    ----------
+    replicas, width : int
+    """
+
+    def __init__(self, replicas: int, width: int):
+        super().__init__()
+        # torch's own gain and bias would be shared by the replicas; these do the same, one set each.
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.gain = nn.Parameter(torch.ones(replicas, 1, width, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(replicas, 1, width, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(replicas, width, samples) to the same."""
+        return (self.norm(x.mT) * self.gain + self.bias).mT
+
+
+class RMSNorm(nn.Module):
+    """torch's own ``RMSNorm``, each sample over its features, with a gain a replica.
+
+    Parameters
+    ----------
+    replicas, width : int
+    """
+
+    def __init__(self, replicas: int, width: int):
+        super().__init__()
+        self.norm = nn.RMSNorm(width, elementwise_affine=False)
+        self.gain = nn.Parameter(torch.ones(replicas, 1, width, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(replicas, width, samples) to the same."""
+        return (self.norm(x.mT) * self.gain).mT
+
+
+NORMS = {"batch": BatchNorm, "layer": LayerNorm, "rms": RMSNorm}
+
+
 def mlp(
     *,
     features: int,
@@ -80,10 +139,11 @@ def mlp(
     depth: int,
     classes: int,
     replicas: int = 1,
-    batch_norm: bool = False,
+    norm: str | None = None,
     activation: str = "relu",
+    dropout: float = 0.0,
 ) -> nn.Sequential:
-    """Bias-free MLP: ``depth`` times (linear, BN if asked for, activation), and a linear readout.
+    """Bias-free MLP: ``depth`` times (linear, normalisation if asked for, activation, dropout if asked for), and a linear readout.
 
     Parameters
     ----------
@@ -97,9 +157,11 @@ def mlp(
         Number of logits.
     replicas : int
         Independent copies computed together.
-    batch_norm : bool
-        The real ``BatchNorm1d`` before each activation.
+    norm : {"batch", "layer", "rms"}, optional
+        torch's own ``BatchNorm1d``, ``LayerNorm`` or ``RMSNorm`` before each activation.
     activation : {"relu", "tanh", "sin", "gelu", "sigmoid", "linear"}
+    dropout : float
+        Share of the units silenced after each activation while training, in [0, 1).
 
     Returns
     -------
@@ -109,7 +171,7 @@ def mlp(
     Raises
     ------
     ValueError
-        If a size is below 1 or the activation unknown.
+        If a size is below 1, the activation or the normalisation unknown, or the dropout out of range.
     """
     for name, value in (
         ("features", features), ("width", width), ("depth", depth), ("classes", classes), ("replicas", replicas),
@@ -118,12 +180,68 @@ def mlp(
             raise ValueError(f"{name}={value!r}, expected an int of at least 1")
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation={activation!r}, expected one of {', '.join(ACTIVATIONS)}")
+    if norm is not None and norm not in NORMS:
+        raise ValueError(f"norm={norm!r}, expected None or one of {', '.join(NORMS)}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout={dropout!r}, expected a number in [0, 1)")
     layers: list[nn.Module] = []
     for fan_in in [features] + [width] * (depth - 1):
         layers += [Linear(replicas, fan_in, width)]
-        layers += [BatchNorm(replicas, width)] if batch_norm else []
+        layers += [NORMS[norm](replicas, width)] if norm else []
         layers += [ACTIVATIONS[activation]()]
+        layers += [nn.Dropout(dropout)] if dropout else []
     return nn.Sequential(*layers, Linear(replicas, width, classes))
+
+
+class Replicas(nn.Module):
+    """Rows (replicas · fan_out, fan_in) as the weights of several replicas (replicas, fan_out, fan_in)."""
+
+    def __init__(self, replicas: int):
+        super().__init__()
+        self.replicas = replicas
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return rows.unflatten(0, (self.replicas, -1))
+
+
+def weight_normalised(network: nn.Module) -> nn.Module:
+    """torch's own ``weight_norm`` on every linear map of an MLP: each unit's weights are gain · direction.
+
+    Parameters
+    ----------
+    network : Module
+        Of :func:`mlp`, weights set; changed in place. What it computes stays the same, what SGD moves does not.
+
+    Returns
+    -------
+    Module
+        The same network.
+    """
+    for module in linear_maps(network):
+        # weight_norm keeps one dimension apart; as rows of one matrix, every unit of every replica has its own gain.
+        replicas = len(module.weight)
+        module.weight = nn.Parameter(module.weight.detach().flatten(0, 1))
+        parametrizations.weight_norm(module)
+        parametrize.register_parametrization(module, "weight", Replicas(replicas), unsafe=True)  # the shape changes
+    return network
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """The network in evaluation mode (no dropout) for the length of a ``with``.
+
+    BN is the same in both modes: see :class:`BatchNorm`.
+
+    Parameters
+    ----------
+    network : Module
+    """
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)
 
 
 class Images(nn.Module):

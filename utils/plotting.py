@@ -13,7 +13,7 @@ VANILLA = "#D55E00"
 THEORY = "#000000"
 BOUND = "#CC79A7"
 PUBLISHED = "#009E73"
-# The arms of the SGD experiments: more than that palette has, so families share a hue and figures add line styles.
+# The arms and methods of the SGD experiments: more than that palette has, so families share a hue and figures add line styles.
 ARM_COLORS = {
     "xavier": VANILLA,
     "xavier_scaled": "#E69F00",
@@ -29,6 +29,14 @@ ARM_COLORS = {
     "identity": "#117733",
     "identity_scaled": "#44AA99",
     "permutation": "#7A9A01",
+    "layer_norm": "#56B4E9",
+    "rms_norm": "#999933",
+    "weight_norm": "#AA3377",
+    "clip": "#6F63BB",
+    "dropout": "#8C6D1F",
+    "identity_bn": "#56B4E9",
+    "identity_weight_norm": "#AA3377",
+    "identity_clip": "#6F63BB",
 }
 ACTIVATION_COLORS = {
     "ReLU": VANILLA,

@@ -5,15 +5,17 @@ exception: a replica whose loss is no longer finite keeps its place and says fro
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_, parametrize
 
 from utils.metrics import orthogonality_gap
-from utils.networks import linear_maps, representations
+from utils.networks import evaluating, linear_maps, representations
 from utils.seeds import generator_for
 
 __all__ = ["History", "gradient_norms", "logit_gap", "train", "watch"]
@@ -25,7 +27,7 @@ class History(NamedTuple):
     Attributes
     ----------
     loss : Tensor, shape (steps, replicas)
-        Cross entropy of each step's batch, before the step, in nats; not finite from divergence on.
+        Cross entropy of each step's batch, before the step and without dropout, in nats; not finite from divergence on.
     diverged : Tensor of int, shape (replicas,)
         First step whose loss is not finite; −1 if there is none.
     watched : list of dict
@@ -65,7 +67,7 @@ def watch(
     batch: tuple[Tensor, Tensor] | None = None,
     held_out: tuple[Tensor, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Measure a network as it stands.
+    """Measure a network as it stands, without dropout.
 
     Parameters
     ----------
@@ -83,15 +85,16 @@ def watch(
         ``train_accuracy`` (replicas,) and ``gradient`` (replicas, linear maps), Frobenius norms; with ``held_out`` also
         ``accuracy`` (replicas,).
     """
-    before, after = representations(network, probe)
-    seen = {"gap_before": _gaps(before), "gap_after": _gaps(after)}
-    with torch.no_grad():
-        seen["gap_logits"] = logit_gap(network(probe))
-    for name, labelled in (("train_accuracy", batch), ("accuracy", held_out)):
-        if labelled is not None:
-            seen[name] = _accuracy(network, *labelled, replicas=len(probe))
-    if batch is not None:
-        seen["gradient"] = gradient_norms(network, *batch, replicas=len(probe))
+    with evaluating(network):
+        before, after = representations(network, probe)
+        seen = {"gap_before": _gaps(before), "gap_after": _gaps(after)}
+        with torch.no_grad():
+            seen["gap_logits"] = logit_gap(network(probe))
+        for name, labelled in (("train_accuracy", batch), ("accuracy", held_out)):
+            if labelled is not None:
+                seen[name] = _accuracy(network, *labelled, replicas=len(probe))
+        if batch is not None:
+            seen["gradient"] = gradient_norms(network, *batch, replicas=len(probe))
     return seen
 
 
@@ -114,12 +117,28 @@ def gradient_norms(network: nn.Module, x: Tensor, y: Tensor, *, replicas: int = 
     -------
     Tensor, shape (replicas, linear maps)
     """
-    parameters = [module.weight for module in linear_maps(network)]
-    loss = nn.functional.cross_entropy(
-        network(x.T.expand(replicas, -1, -1)), y.expand(replicas, -1), reduction="none"
-    ).mean(-1)
-    gradients = torch.autograd.grad(loss.sum(), parameters)
+    with parametrize.cached():  # a weight that is computed is the same tensor here and in the network
+        weights = [module.weight for module in linear_maps(network)]
+        loss = _losses(network, x.T.expand(replicas, -1, -1), y.expand(replicas, -1))
+        gradients = torch.autograd.grad(loss.sum(), weights)
     return torch.stack([gradient.reshape(replicas, -1).norm(dim=-1) for gradient in gradients], dim=-1)
+
+
+def _losses(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Mean cross entropy of each replica."""
+    return nn.functional.cross_entropy(network(x), y, reduction="none").mean(-1)
+
+
+def _clip(parameters: list[Tensor], replicas: int, norm: float) -> None:
+    """torch's own clipping by the norm of all gradients, for each replica on its own."""
+    shares = [(p.detach().reshape(replicas, -1), p.grad.reshape(replicas, -1)) for p in parameters]
+    for replica in range(replicas):
+        own = []
+        for values, gradients in shares:
+            share = values[replica]
+            share.grad = gradients[replica]  # a view: clipped in place
+            own.append(share)
+        clip_grad_norm_(own, norm)
 
 
 def _gaps(layers: list[Tensor]) -> Tensor:
@@ -144,9 +163,13 @@ def train(
     probe: Tensor,
     watch_at: Sequence[int] = (),
     held_out: tuple[Tensor, Tensor] | None = None,
+    clip: float | None = None,
     checkpoint: Path | None = None,
 ) -> History:
-    """Plain SGD on the cross entropy, all replicas at once.
+    """Plain SGD on the cross entropy, all replicas at once, each as if it trained alone.
+
+    Dropout is an exception in one respect: its noise follows from all the seeds together, so a replica's noise is
+    independent of the others' but differs with the company it is in.
 
     Parameters
     ----------
@@ -165,6 +188,8 @@ def train(
         As :func:`watch` takes them.
     watch_at : sequence of int
         Steps before which to watch, 0 to ``steps`` (after the last).
+    clip : float, optional
+        Greatest norm of a replica's gradient, all its parameters together; a longer one is scaled down to it.
     checkpoint : Path, optional
         Where to save at every watched step; a run that finds its own half-finished state there goes on from it, with the
         results it would have had. Removed at the end.
@@ -182,12 +207,16 @@ def train(
         raise ValueError(f"batch_size={batch_size}, expected 1 to {len(x)}, the number of training samples")
     if not learning_rate > 0 or steps < 1:
         raise ValueError(f"learning_rate={learning_rate!r}, steps={steps!r}: expected positive numbers")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip={clip!r}, expected None or a positive number")
     if len(probe) != len(seeds):
         raise ValueError(f"seeds: {len(seeds)} for {len(probe)} replicas in probe, expected one each")
     if any(not 0 <= at <= steps for at in watch_at):
         raise ValueError(f"watch_at={list(watch_at)}: expected steps from 0 to {steps}")
 
-    optimiser = torch.optim.SGD(network.parameters(), lr=learning_rate)
+    parameters = list(network.parameters())
+    optimiser = torch.optim.SGD(parameters, lr=learning_rate)
+    noisy = any(isinstance(module, nn.Dropout) and module.p > 0 for module in network.modules())
     per_epoch = len(x) // batch_size
     losses = torch.full((steps, len(seeds)), torch.nan, device=x.device)
     watched: list[dict] = []
@@ -212,21 +241,34 @@ def train(
             order = torch.stack(permutations).to(x.device)
         batch = order[:, position * batch_size : (position + 1) * batch_size]
         torch.index_select(x, 0, batch.flatten(), out=images)
-        loss = nn.functional.cross_entropy(
-            network(images.unflatten(0, batch.shape).mT), y[batch], reduction="none"
-        ).mean(-1)
+        inputs, labels = images.unflatten(0, batch.shape).mT, y[batch]
+        with _noise(*seeds, "dropout", step, device=x.device):
+            loss = _losses(network, inputs, labels)
         losses[step] = loss.detach()
+        if noisy:
+            with evaluating(network), torch.no_grad():
+                losses[step] = _losses(network, inputs, labels)
         if not torch.isfinite(losses[step]).any():
             break
         optimiser.zero_grad(set_to_none=True)
         # The sum: every replica gets its own mean's gradient, as if it trained alone.
         loss.sum().backward()
+        if clip is not None:
+            _clip(parameters, len(seeds), clip)
         optimiser.step()
     if checkpoint is not None:
         Path(checkpoint).unlink(missing_ok=True)
     wrong = ~torch.isfinite(losses)
     diverged = torch.where(wrong.any(0), wrong.int().argmax(0), torch.full_like(wrong[0].int(), -1))
     return History(losses, diverged, watched)
+
+
+@contextmanager
+def _noise(*key: object, device: torch.device) -> Iterator[None]:
+    """torch's own stream of random numbers, which ``nn.Dropout`` draws from, started from a key; put back after."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(generator_for(*key).initial_seed())
+        yield
 
 
 def _save(path: Path, network: nn.Module, step: int, losses: Tensor, watched: list[dict]) -> None:

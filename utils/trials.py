@@ -1,7 +1,7 @@
 """One trial of the SGD experiments: data, network, initialisation, training, and a row of plain numbers for each seed.
 
 The arms differ in their hidden weights only (and in BN): all share Xavier's first layer and readout, the data and,
-seed by seed, the order of the data.
+seed by seed, the order of the data. The methods do so too, and differ in what surrounds the weights besides.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,15 +24,15 @@ from utils.inits import (
     scaled,
     standard,
 )
-from utils.networks import hidden_maps, mlp, representations
+from utils.networks import evaluating, hidden_maps, mlp, representations, weight_normalised
 from utils.seeds import generator_for
 from utils.training import train
 
-__all__ = ["ARMS", "Arm", "initialised", "trial"]
+__all__ = ["ARMS", "METHODS", "Arm", "initialised", "trial"]
 
 
 class Arm(NamedTuple):
-    """How an arm of the experiment sets its hidden weights.
+    """How an arm of the experiment sets its hidden weights, and what it adds to the network or to SGD.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Arm(NamedTuple):
         As a figure names it.
     scheme : str
         Of :func:`utils.inits.standard`, for all weights; hidden ones may be replaced.
-    batch_norm : bool
+    norm : {"batch", "layer", "rms"}, optional
     basis : {"slice", "polar", "haar", "identity", "permutation", "xavier"}, optional
         What replaces the hidden weights, layer by layer; ``None`` leaves them.
     exponent : float
@@ -49,21 +49,30 @@ class Arm(NamedTuple):
         Whether hidden weights are scaled to ‖WH‖_F = 1.
     redrawn : bool
         Whether every layer uses samples of its own.
+    weight_norm : bool
+        Whether SGD moves each unit's gain and direction instead of its weights.
+    dropout : float
+        Share of silenced units.
+    clip : float, optional
+        Greatest norm of the gradient.
     """
 
     label: str
     scheme: str = "xavier"
-    batch_norm: bool = False
+    norm: str | None = None
     basis: str | None = None
     exponent: float = 0.5
     scaled: bool = True
     redrawn: bool = False
+    weight_norm: bool = False
+    dropout: float = 0.0
+    clip: float | None = None
 
 
 ARMS = {
     "xavier": Arm("Xavier"),
     "orthogonal": Arm("orthogonal", scheme="orthogonal"),
-    "bn": Arm("Xavier with BN", batch_norm=True),
+    "bn": Arm("Xavier with BN", norm="batch"),
     "slice": Arm("iterative, slice, Σ^(−1/2)", basis="slice"),
     "slice1": Arm("iterative, slice, Σ^(−1)", basis="slice", exponent=1.0),
     "polar": Arm("iterative, polar, Σ^(−1/2)", basis="polar"),
@@ -77,6 +86,23 @@ ARMS = {
     "xavier_scaled": Arm("Xavier, iterative's scale", basis="xavier"),
 }
 
+# What may stand in for BN: other normalisations, tricks of training, initialisations, and the last two together.
+METHODS = {
+    "xavier": ARMS["xavier"],
+    "bn": ARMS["bn"],
+    "layer_norm": Arm("Xavier with LayerNorm", norm="layer"),
+    "rms_norm": Arm("Xavier with RMSNorm", norm="rms"),
+    "weight_norm": Arm("Xavier with weight norm.", weight_norm=True),
+    "clip": Arm("Xavier with clipping", clip=1.0),
+    "dropout": Arm("Xavier with dropout", dropout=0.1),
+    "orthogonal": ARMS["orthogonal"],
+    "slice": ARMS["slice"],
+    "identity": ARMS["identity"],
+    "identity_bn": Arm("identity with BN", basis="identity", scaled=False, norm="batch"),
+    "identity_weight_norm": Arm("identity with weight norm.", basis="identity", scaled=False, weight_norm=True),
+    "identity_clip": Arm("identity with clipping", basis="identity", scaled=False, clip=1.0),
+}
+
 
 def initialised(arm: str, x: Tensor, *, width: int, depth: int, classes: int, seeds: Sequence[int]) -> nn.Sequential:
     """An MLP with the weights of an arm, one replica a seed.
@@ -84,7 +110,7 @@ def initialised(arm: str, x: Tensor, *, width: int, depth: int, classes: int, se
     Parameters
     ----------
     arm : str
-        A key of :data:`ARMS`.
+        A key of :data:`ARMS` or :data:`METHODS`.
     x : Tensor, shape (images, features)
         Training data; the layer-by-layer arms use 3 · width images, as the released code does, drawn by the seed.
     width, depth, classes : int
@@ -100,16 +126,31 @@ def initialised(arm: str, x: Tensor, *, width: int, depth: int, classes: int, se
     ValueError
         If there is no such arm, or fewer than 3 · width images.
     """
-    if arm not in ARMS:
-        raise ValueError(f"arm={arm!r}, expected one of {', '.join(ARMS)}")
-    how = ARMS[arm]
+    how = _how(arm)
     network = mlp(
-        features=x.shape[1], width=width, depth=depth, classes=classes, replicas=len(seeds), batch_norm=how.batch_norm
+        features=x.shape[1],
+        width=width,
+        depth=depth,
+        classes=classes,
+        replicas=len(seeds),
+        norm=how.norm,
+        dropout=how.dropout,
     )
     # The same draw for every arm of a seed: first layer and readout are then shared, and the arms paired.
     standard(network, how.scheme, generators=[generator_for(seed, "weights") for seed in seeds])
-    if how.basis is None or not hidden_maps(network):
-        return network
+    if how.basis is not None and hidden_maps(network):
+        _replace_hidden(network, how, x, width, seeds)
+    return weight_normalised(network) if how.weight_norm else network
+
+
+def _how(arm: str) -> Arm:
+    known = ARMS | METHODS
+    if arm not in known:
+        raise ValueError(f"arm={arm!r}, expected one of {', '.join(known)}")
+    return known[arm]
+
+
+def _replace_hidden(network: nn.Module, how: Arm, x: Tensor, width: int, seeds: Sequence[int]) -> None:
     samples = 3 * width
     if len(x) < samples:
         raise ValueError(f"x: {len(x)} images, expected at least 3 · width = {samples} to compute weights from")
@@ -123,7 +164,6 @@ def initialised(arm: str, x: Tensor, *, width: int, depth: int, classes: int, se
         redraw=[generator_for(seed, "redraw") for seed in seeds] if how.redrawn else None,
         samples=samples,
     )
-    return network
 
 
 def _weight_for(how: Arm, generators: list[torch.Generator]) -> Callable[[Tensor, int], Tensor]:
@@ -210,6 +250,7 @@ def trial(
         probe=probe_batch,
         watch_at=sorted({round(i * steps / observations) for i in range(observations + 1)}),
         held_out=(x_test, y_test),
+        clip=_how(arm).clip,
         checkpoint=scratch,
     )
     at = [seen["step"] for seen in history.watched]
@@ -251,11 +292,11 @@ def trial(
 
 def _start(network: nn.Module, probe: Tensor) -> dict[str, Tensor]:
     """What may explain how fast a network will learn and :func:`utils.training.watch` does not measure, by replica."""
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(network):
         logits = network(probe)
         hidden = torch.stack([module.weight for module in hidden_maps(network)] or [torch.zeros(len(probe), 1, 1)])
+        before, after = representations(network, probe)
     cosine = hidden.diagonal(dim1=-2, dim2=-1).sum(-1) / torch.linalg.matrix_norm(hidden) / hidden.shape[-1] ** 0.5
-    before, after = representations(network, probe)
     passing = [
         a.double().square().sum((1, 2)) / b.double().square().sum((1, 2)) for b, a in zip(before, after, strict=True)
     ]
