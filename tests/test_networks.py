@@ -2,15 +2,16 @@ import pytest
 import torch
 from torch import nn
 
+from utils.convnets import convnet
 from utils.inits import standard
 from utils.networks import (
     ACTIVATIONS,
-    convnet,
     evaluating,
     hidden_maps,
     linear_maps,
     mlp,
     representations,
+    weight_matrices,
     weight_normalised,
 )
 from utils.seeds import generator_for
@@ -122,7 +123,35 @@ def test_convnet_of_table_3(depth):
 def test_the_papers_convnet_has_its_sizes():
     shapes = [tuple(module.weight.shape) for module in linear_maps(convnet(depth=20))]
     assert shapes[:4] == [(64, 3, 3, 3), (192, 64, 3, 3), (256, 192, 3, 3), (256, 256, 3, 3)]
-    assert shapes[-3:] == [(4096, 1024), (4096, 4096), (10, 4096)]
+    assert shapes[-3:] == [(1, 4096, 1024), (1, 4096, 4096), (1, 10, 4096)]
+
+
+def test_a_convnets_replicas_are_separate_networks():
+    """Each is torch's own convolutions, pooling and dense layers, of its own weights on its own images."""
+    network = convnet(depth=5, channels=(2, 3, 4), image_channels=2, side=16, classifier=8, replicas=3)
+    standard(network, "xavier", generators=[generator_for("convnet", i) for i in range(3)])
+    for module in linear_maps(network):
+        nn.init.normal_(module.bias, generator=generator_for("bias", *module.bias.shape))
+    x = torch.rand(3, 2 * 16**2, 6, generator=generator_for("images"))
+    with evaluating(network):
+        logits = network(x)
+        before, _ = representations(network, x)
+    matrices = [weight_matrices(module) for module in linear_maps(network)]
+    biases = [module.bias.reshape(3, -1) for module in linear_maps(network)]
+    functional = nn.functional
+    for replica in range(3):
+        h = x[replica].T.reshape(6, 2, 16, 16)
+        for layer in range(5):
+            kernel = matrices[layer][replica].reshape(-1, h.shape[1], 3, 3)
+            h = functional.conv2d(h, kernel, biases[layer][replica], stride=2 if layer == 0 else 1, padding=1)
+            h = functional.max_pool2d(h, 2) if layer < 2 else h
+            torch.testing.assert_close(before[layer][replica], h.flatten(1).T)
+            h = h.relu()
+        h = functional.max_pool2d(h, 2).flatten(1)
+        for layer in (5, 6, 7):
+            h = functional.linear(h, matrices[layer][replica], biases[layer][replica])
+            h = h.relu() if layer < 7 else h
+        torch.testing.assert_close(logits[replica], h.T)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from utils.convnets import convnet
 from utils.data import task
 from utils.digest import ROOT
 from utils.inits import standard
 from utils.metrics import orthogonality_gap
-from utils.networks import convnet, linear_maps, mlp, representations, weight_normalised
+from utils.networks import linear_maps, mlp, representations, weight_normalised
 from utils.seeds import generator_for
 from utils.training import gradient_norms, logit_gap, train, watch
 

@@ -82,5 +82,5 @@ def test_hidden_weights_are_scaled_as_the_iterative_ones():
 def test_bad_arms_and_too_few_images_are_named():
     with pytest.raises(ValueError, match="arm='glorot', expected one of xavier"):
         initialised("glorot", X, width=16, depth=3, classes=10, seeds=[0])
-    with pytest.raises(ValueError, match="x: 40 images, expected at least 3 · width = 48"):
+    with pytest.raises(ValueError, match="x: 40 images, expected at least 48"):
         initialised("slice", X[:40], width=16, depth=3, classes=10, seeds=[0])

@@ -10,6 +10,7 @@ its authors state no licence and ask for that citation, so the companion fetches
 """
 
 import hashlib
+import math
 import os
 import pickle
 from functools import cache
@@ -110,7 +111,7 @@ def labels(name: str, *, test: bool = False) -> Tensor:
     return torch.cat([torch.tensor(batch[b"labels"]) for batch in _cifar10(name, test)])
 
 
-def task(name: str, *, scale: str, train: int | None = None, test: int | None = None) -> Task:
+def task(name: str, *, scale: str, train: int | None = None, test: int | None = None, side: int | None = None) -> Task:
     """A classification task: images to learn from, images held out, both scaled.
 
     Parameters
@@ -122,6 +123,8 @@ def task(name: str, *, scale: str, train: int | None = None, test: int | None = 
         over the images to learn from.
     train, test : int, optional
         How many of each; all by default. The same choice every time, and a smaller one is part of a larger one.
+    side : int, optional
+        Resize the images to ``side`` × ``side`` pixels, bilinearly; as they are by default.
 
     Returns
     -------
@@ -148,14 +151,23 @@ def task(name: str, *, scale: str, train: int | None = None, test: int | None = 
             raise ValueError(f"{what}={wanted}, expected 1 to {there}, the number of such images in {name}")
     x, y = x[order[:train]], y[order[:train]]
     x_test, y_test = x_test[:test], y_test[:test]
+    channels = 3 if name == "cifar10" else 1
+    if side is not None:
+        x, x_test = (_resized(z, channels, side) for z in (x, x_test))
     if scale == "symmetric":
         x, x_test = 2 * x - 1, 2 * x_test - 1
     elif scale == "standardised":
-        channels = 3 if name == "cifar10" else 1
         pixels = x.unflatten(1, (channels, -1))
         mean, sd = pixels.mean((0, 2))[:, None], pixels.std((0, 2))[:, None]
         x, x_test = (((z.unflatten(1, (channels, -1)) - mean) / sd).flatten(1) for z in (x, x_test))
     return Task(x, y, x_test, y_test)
+
+
+def _resized(x: Tensor, channels: int, side: int) -> Tensor:
+    now = math.isqrt(x.shape[1] // channels)
+    if side == now:
+        return x
+    return torch.nn.functional.interpolate(x.view(-1, channels, now, now), size=side, mode="bilinear").flatten(1)
 
 
 def _cifar10(name: str, test: bool) -> list[dict]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from utils.networks import Linear, evaluating, hidden_maps, linear_maps
+from utils.networks import Linear, evaluating, hidden_maps, linear_maps, weight_matrices
 
 __all__ = [
     "BASES",
@@ -46,7 +46,7 @@ def standard(network: nn.Module, scheme: str, *, generators: Sequence[torch.Gene
     scheme : {"xavier", "kaiming", "orthogonal"}
         ``xavier_uniform_`` with gain √2, ``kaiming_normal_`` for ReLU, ``orthogonal_`` with gain √2.
     generators : sequence of torch.Generator
-        One a replica (one in all for a convnet), so that a replica's draw does not depend on the others.
+        One a replica, so that a replica's draw does not depend on the others.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def standard(network: nn.Module, scheme: str, *, generators: Sequence[torch.Gene
     if scheme not in STANDARD:
         raise ValueError(f"scheme={scheme!r}, expected one of {', '.join(STANDARD)}")
     for module in linear_maps(network):
-        replicas = module.weight if isinstance(module, Linear) else [module.weight]
+        # A convolution keeps its kernel's shape: its fan in and out count the kernel's area.
+        replicas = module.weight if isinstance(module, Linear) else module.weight.chunk(module.groups)
         if len(generators) != len(replicas):
             raise ValueError(f"generators: {len(generators)} for {len(replicas)} replicas, expected one each")
         for weight, generator in zip(replicas, generators, strict=True):
@@ -110,9 +111,8 @@ def layer_by_layer(
                 h = h.gather(-1, chosen[:, None, :].expand(-1, h.shape[1], -1))
         else:
             h = nn.functional.unfold(h[:samples], module.kernel_size, padding=module.padding, stride=module.stride)
-            h = h.transpose(0, 1).flatten(1)[None]
-        h = h.double()
-        weight = weight_for(h, module.weight.shape[-2] if isinstance(module, Linear) else module.out_channels)
+            h = h.unflatten(1, (module.groups, -1)).permute(1, 2, 0, 3).flatten(2)
+        weight = weight_for(h.double(), weight_matrices(module).shape[1])
         module.weight.copy_(weight.reshape(module.weight.shape))
 
     square = hidden_maps(network)
@@ -172,17 +172,17 @@ def permutation_like(h: Tensor, fan_out: int, *, generators: Sequence[torch.Gene
 
     Parameters
     ----------
-    h : Tensor, shape (replicas, fan_out, samples)
-    fan_out : int
+    h, fan_out
+        As :func:`identity_like`.
     generators : sequence of torch.Generator
         One a replica.
 
     Returns
     -------
-    Tensor, shape (replicas, fan_out, fan_out), ``h``'s dtype
+    Tensor, shape (replicas, fan_out, fan_in), ``h``'s dtype
     """
-    identity = torch.eye(fan_out, dtype=h.dtype)
-    return torch.stack([identity[torch.randperm(fan_out, generator=g)] for g in generators]).to(h.device)
+    orders = [torch.randperm(fan_out, generator=g).to(h.device) for g in generators]
+    return torch.stack([one[order] for one, order in zip(identity_like(h, fan_out), orders, strict=True)])
 
 
 def orthogonalising_weight(

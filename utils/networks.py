@@ -1,8 +1,9 @@
-"""What a network is: the bias-free MLP of the SGD experiments, with a normalisation or none, and the convnet of Table 3.
+"""What a network is: the bias-free MLP of the SGD experiments, with a normalisation or none, and what any network is made of.
 
 Columns are samples, as everywhere in the companion: inputs (replicas, features, samples) go in, logits (replicas,
-classes, samples) come out. An MLP holds several independent replicas of itself (one a seed), computed together, and no
-replica sees another: small networks train faster so. Representations are read by hooks on the activations.
+classes, samples) come out. A network holds several independent replicas of itself (one a seed), computed together, and no
+replica sees another: small networks train faster so. Representations are read by hooks on the activations. The convnet is
+in :mod:`utils.convnets`.
 """
 
 from collections.abc import Iterator
@@ -19,12 +20,12 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "RMSNorm",
-    "convnet",
     "evaluating",
     "hidden_maps",
     "linear_maps",
     "mlp",
     "representations",
+    "weight_matrices",
     "weight_normalised",
 ]
 
@@ -47,25 +48,29 @@ ACTIVATIONS = {
 
 
 class Linear(nn.Module):
-    """Bias-free linear maps, one a replica.
+    """Linear maps, one a replica.
 
     Parameters
     ----------
     replicas, fan_in, fan_out : int
+    bias : bool
 
     Attributes
     ----------
     weight : Parameter, shape (replicas, fan_out, fan_in)
         float32, whatever torch's default; not initialised: :mod:`utils.inits` does that.
+    bias : Parameter, shape (replicas, fan_out, 1), or None
+        Zeros at first.
     """
 
-    def __init__(self, replicas: int, fan_in: int, fan_out: int):
+    def __init__(self, replicas: int, fan_in: int, fan_out: int, *, bias: bool = False):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(replicas, fan_out, fan_in, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(replicas, fan_out, 1, dtype=torch.float32)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(replicas, fan_in, samples) to (replicas, fan_out, samples)."""
-        return torch.bmm(self.weight, x)
+        return torch.bmm(self.weight, x) if self.bias is None else torch.baddbmm(self.bias, self.weight, x)
 
 
 class BatchNorm(nn.Module):
@@ -244,105 +249,36 @@ def evaluating(network: nn.Module) -> Iterator[None]:
         network.train(training)
 
 
-class Images(nn.Module):
-    """One replica's flat inputs (1, channels · side², samples) as images (samples, channels, side, side)."""
-
-    def __init__(self, channels: int, side: int):
-        super().__init__()
-        self.shape = (channels, side, side)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x[0].mT.unflatten(-1, self.shape)
-
-
-class OneReplica(nn.Module):
-    """Logits (samples, classes) as those of one replica (1, classes, samples)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mT[None]
-
-
-def convnet(
-    *,
-    depth: int,
-    channels: tuple[int, int, int] = (64, 192, 256),
-    image_channels: int = 3,
-    side: int = 32,
-    classes: int = 10,
-    classifier: int = 4096,
-    stride: int = 2,
-    dropout: float = 0.5,
-) -> nn.Sequential:
-    """AlexNet-like convnet of Table 3 (Appendix G of the paper), one replica.
-
-    Parameters
-    ----------
-    depth : int
-        Number of convolutions, at least 4 (the paper's networks have 20 and 80): two with pooling, one that widens, and
-        ``depth − 3`` with equal channels in and out, which the iterative initialisation sets.
-    channels : (int, int, int)
-        After the first convolution, after the second, and of all others.
-    image_channels, side : int
-        Of the input images; ``side`` divisible by 8 · ``stride``.
-    classes : int
-    classifier : int
-        Width of the two hidden fully connected layers.
-    stride : int
-        Of the first convolution: 2 as in the code that ran.
-    dropout : float
-        Before each hidden fully connected layer.
-
-    Returns
-    -------
-    Sequential
-        (1, image_channels · side², samples) to (1, classes, samples); weights not initialised, biases zero.
-
-    Raises
-    ------
-    ValueError
-        If the network is too shallow or the images cannot be pooled three times.
-    """
-    if depth < 4:
-        raise ValueError(f"depth={depth}, expected at least 4 convolutions")
-    if side % (8 * stride):
-        raise ValueError(f"side={side}, expected a multiple of {8 * stride}: the network pools three times")
-    first, second, rest = channels
-
-    def convolution(fan_in, fan_out, stride=1):
-        layer = nn.Conv2d(fan_in, fan_out, 3, stride=stride, padding=1, dtype=torch.float32)
-        nn.init.zeros_(layer.bias)
-        return layer
-
-    def dense(fan_in, fan_out):
-        layer = nn.Linear(fan_in, fan_out, dtype=torch.float32)
-        nn.init.zeros_(layer.bias)
-        return layer
-
-    layers = [convolution(image_channels, first, stride), nn.MaxPool2d(2), nn.ReLU()]
-    layers += [convolution(first, second), nn.MaxPool2d(2), nn.ReLU(), convolution(second, rest), nn.ReLU()]
-    for _ in range(depth - 3):
-        layers += [convolution(rest, rest), nn.ReLU()]
-    layers += [nn.MaxPool2d(2), nn.Flatten()]
-    flat = rest * (side // (8 * stride)) ** 2
-    layers += [nn.Dropout(dropout), dense(flat, classifier), nn.ReLU()]
-    layers += [nn.Dropout(dropout), dense(classifier, classifier), nn.ReLU(), dense(classifier, classes)]
-    return nn.Sequential(Images(image_channels, side), *layers, OneReplica())
-
-
 def linear_maps(network: nn.Module) -> list[nn.Module]:
     """Linear maps and convolutions of a network, first to last."""
-    return [module for module in network.modules() if isinstance(module, Linear | nn.Linear | nn.Conv2d)]
+    return [module for module in network.modules() if isinstance(module, Linear | nn.Conv2d)]
 
 
 def hidden_maps(network: nn.Module) -> list[nn.Module]:
-    """Those among them that map a hidden space to itself: linear with equal fan in and out, or equal channels."""
+    """Those among them that map a hidden space to itself: linear with equal fan in and out or, in a convnet, the
+    convolutions with equal channels in and out."""
+    maps = linear_maps(network)
+    if any(isinstance(module, nn.Conv2d) for module in maps):
+        return [m for m in maps[1:-1] if isinstance(m, nn.Conv2d) and m.in_channels == m.out_channels]
+    return [m for m in maps[1:-1] if m.weight.shape[-1] == m.weight.shape[-2]]
 
-    def is_square(module):
-        if isinstance(module, nn.Conv2d):
-            return module.in_channels == module.out_channels
-        return isinstance(module, Linear) and module.weight.shape[-1] == module.weight.shape[-2]
 
-    return [module for module in linear_maps(network)[1:-1] if is_square(module)]
+def weight_matrices(module: nn.Module) -> Tensor:
+    """Weights of a linear map or a convolution as matrices.
+
+    Parameters
+    ----------
+    module : Linear or Conv2d
+        A convolution's groups are its replicas.
+
+    Returns
+    -------
+    Tensor, shape (replicas, fan_out, fan_in)
+        A view; a convolution's fan_in is its channels times the kernel's area, as ``torch.nn.functional.unfold`` orders them.
+    """
+    if isinstance(module, nn.Conv2d):
+        return module.weight.unflatten(0, (module.groups, -1)).flatten(2)
+    return module.weight
 
 
 @torch.no_grad()
@@ -368,8 +304,8 @@ def representations(network: nn.Module, x: Tensor) -> tuple[list[Tensor], list[T
     before, after = [], []
 
     def columns(h: Tensor) -> Tensor:
-        # (replicas, width, samples) in an MLP; (samples, …) in a convnet's convolutions and dense layers.
-        return h if h.ndim == 3 else h.flatten(1).mT[None]
+        # (replicas, width, samples) after a linear map; (samples, replicas · channels, side, side) after a convolution.
+        return h if h.ndim == 3 else h.unflatten(1, (len(x), -1)).flatten(2).permute(1, 2, 0)
 
     def record(module, inputs, output):
         before.append(columns(inputs[0]))

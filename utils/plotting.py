@@ -5,7 +5,18 @@ import numpy as np
 import seaborn as sns
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-__all__ = ["ACTIVATION_COLORS", "ARM_COLORS", "BN", "BOUND", "PUBLISHED", "THEORY", "VANILLA", "band", "shades", "use_style"]
+__all__ = [
+    "ACTIVATION_COLORS",
+    "ARM_COLORS",
+    "BN",
+    "BOUND",
+    "PUBLISHED",
+    "THEORY",
+    "VANILLA",
+    "band",
+    "shades",
+    "use_style",
+]
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
 BN = "#0072B2"

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from utils import data
+from utils.convnets import convnet
 from utils.inits import (
     BASES,
     STANDARD,
@@ -24,7 +25,7 @@ from utils.inits import (
     scaled,
     standard,
 )
-from utils.networks import evaluating, hidden_maps, mlp, representations, weight_normalised
+from utils.networks import evaluating, hidden_maps, mlp, representations, weight_matrices, weight_normalised
 from utils.seeds import generator_for
 from utils.training import train
 
@@ -104,18 +105,24 @@ METHODS = {
 }
 
 
-def initialised(arm: str, x: Tensor, *, width: int, depth: int, classes: int, seeds: Sequence[int]) -> nn.Sequential:
-    """An MLP with the weights of an arm, one replica a seed.
+def initialised(
+    arm: str, x: Tensor, *, width: int, depth: int, classes: int, seeds: Sequence[int], side: int | None = None
+) -> nn.Sequential:
+    """A network with the weights of an arm, one replica a seed.
 
     Parameters
     ----------
     arm : str
         A key of :data:`ARMS` or :data:`METHODS`.
     x : Tensor, shape (images, features)
-        Training data; the layer-by-layer arms use 3 · width images, as the released code does, drawn by the seed.
+        Training data; the layer-by-layer arms use 3 · width images in an MLP and 256 in a convnet, as the released code
+        does, drawn by the seed.
     width, depth, classes : int
-        As :func:`utils.networks.mlp` takes them.
+        As :func:`utils.networks.mlp` takes them. In a convnet the channels of all convolutions but the first two, and the
+        number of convolutions: width 256 is the paper's Table 3, other widths scale its other sizes with it.
     seeds : sequence of int
+    side : int, optional
+        A convnet on images of ``side`` × ``side`` pixels; an MLP by default.
 
     Returns
     -------
@@ -124,22 +131,22 @@ def initialised(arm: str, x: Tensor, *, width: int, depth: int, classes: int, se
     Raises
     ------
     ValueError
-        If there is no such arm, or fewer than 3 · width images.
+        If there is no such arm (or not for a convnet), or too few images.
     """
     how = _how(arm)
-    network = mlp(
-        features=x.shape[1],
-        width=width,
-        depth=depth,
-        classes=classes,
-        replicas=len(seeds),
-        norm=how.norm,
-        dropout=how.dropout,
-    )
+    sizes = {"depth": depth, "classes": classes, "replicas": len(seeds)}
+    if side is None:
+        network = mlp(features=x.shape[1], width=width, norm=how.norm, dropout=how.dropout, **sizes)
+    elif how.norm or how.weight_norm or how.dropout:
+        raise ValueError(f"arm={arm!r} is for MLPs: Table 3's convnet has no normalization, and dropout of its own")
+    else:
+        channels = (width // 4, 3 * width // 4, width)
+        pixels = {"image_channels": x.shape[1] // side**2, "side": side}
+        network = convnet(channels=channels, classifier=16 * width, **pixels, **sizes)
     # The same draw for every arm of a seed: first layer and readout are then shared, and the arms paired.
     standard(network, how.scheme, generators=[generator_for(seed, "weights") for seed in seeds])
     if how.basis is not None and hidden_maps(network):
-        _replace_hidden(network, how, x, width, seeds)
+        _replace_hidden(network, how, x, 3 * width if side is None else 256, seeds)
     return weight_normalised(network) if how.weight_norm else network
 
 
@@ -150,10 +157,11 @@ def _how(arm: str) -> Arm:
     return known[arm]
 
 
-def _replace_hidden(network: nn.Module, how: Arm, x: Tensor, width: int, seeds: Sequence[int]) -> None:
-    samples = 3 * width
+def _replace_hidden(network: nn.Module, how: Arm, x: Tensor, samples: int, seeds: Sequence[int]) -> None:
     if len(x) < samples:
-        raise ValueError(f"x: {len(x)} images, expected at least 3 · width = {samples} to compute weights from")
+        raise ValueError(
+            f"x: {len(x)} images, expected at least {samples} (3 · width, 256 for a convnet) to compute weights from"
+        )
     pool = min(len(x), 16 * samples) if how.redrawn else samples
     chosen = [torch.randperm(len(x), generator=generator_for(seed, "init images"))[:pool] for seed in seeds]
     generators = [generator_for(seed, how.basis) for seed in seeds]
@@ -169,7 +177,7 @@ def _replace_hidden(network: nn.Module, how: Arm, x: Tensor, width: int, seeds: 
 def _weight_for(how: Arm, generators: list[torch.Generator]) -> Callable[[Tensor, int], Tensor]:
     def xavier(h: Tensor, fan_out: int) -> Tensor:
         draws = [
-            STANDARD["xavier"](torch.empty(fan_out, fan_out, dtype=h.dtype), generator) for generator in generators
+            STANDARD["xavier"](torch.empty(fan_out, h.shape[1], dtype=h.dtype), generator) for generator in generators
         ]
         return torch.stack(draws)
 
@@ -195,6 +203,7 @@ def trial(
     seeds: list[int],
     probe: int,
     observations: int,
+    side: int | None = None,
     device: str = "cpu",
     scratch: Path | None = None,
 ) -> list[dict]:
@@ -212,6 +221,8 @@ def trial(
         n, size of the batch whose orthogonality gap is watched: held-out images.
     observations : int
         How many times to watch during training, beside the start; evenly spaced.
+    side : int, optional
+        A convnet, on images resized to ``side`` × ``side`` pixels; an MLP by default.
     device : str
         Where to train; the weights are drawn on the CPU.
     scratch : Path, optional
@@ -234,8 +245,8 @@ def trial(
     DataUnavailable, ValueError
         As the functions named above.
     """
-    x, y, x_test, y_test = data.task(task, scale=scale, train=train_images, test=test_images)
-    network = initialised(arm, x, width=width, depth=depth, classes=10, seeds=seeds).to(device)
+    x, y, x_test, y_test = data.task(task, scale=scale, train=train_images, test=test_images, side=side)
+    network = initialised(arm, x, width=width, depth=depth, classes=10, seeds=seeds, side=side).to(device)
     x, y, x_test, y_test = (z.to(device) for z in (x, y, x_test, y_test))
     probe_batch = x_test[:probe].T.expand(len(seeds), -1, -1)
     start = _start(network, probe_batch)
@@ -294,9 +305,10 @@ def _start(network: nn.Module, probe: Tensor) -> dict[str, Tensor]:
     """What may explain how fast a network will learn and :func:`utils.training.watch` does not measure, by replica."""
     with torch.no_grad(), evaluating(network):
         logits = network(probe)
-        hidden = torch.stack([module.weight for module in hidden_maps(network)] or [torch.zeros(len(probe), 1, 1)])
+        hidden = torch.stack([weight_matrices(m) for m in hidden_maps(network)] or [torch.zeros(len(probe), 1, 1)])
         before, after = representations(network, probe)
-    cosine = hidden.diagonal(dim1=-2, dim2=-1).sum(-1) / torch.linalg.matrix_norm(hidden) / hidden.shape[-1] ** 0.5
+    identity = identity_like(hidden[0].mT, hidden.shape[-2])
+    cosine = (hidden * identity).sum((-2, -1)) / torch.linalg.matrix_norm(hidden) / hidden.shape[-2] ** 0.5
     passing = [
         a.double().square().sum((1, 2)) / b.double().square().sum((1, 2)) for b, a in zip(before, after, strict=True)
     ]
