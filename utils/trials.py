@@ -106,7 +106,15 @@ METHODS = {
 
 
 def initialised(
-    arm: str, x: Tensor, *, width: int, depth: int, classes: int, seeds: Sequence[int], side: int | None = None
+    arm: str,
+    x: Tensor,
+    *,
+    width: int,
+    depth: int,
+    classes: int,
+    seeds: Sequence[int],
+    side: int | None = None,
+    dropout: float = 0.0,
 ) -> nn.Sequential:
     """A network with the weights of an arm, one replica a seed.
 
@@ -123,6 +131,8 @@ def initialised(
     seeds : sequence of int
     side : int, optional
         A convnet on images of ``side`` × ``side`` pixels; an MLP by default.
+    dropout : float
+        In a convnet's classifier; 0.5 in Table 3. An MLP's is its arm's.
 
     Returns
     -------
@@ -142,7 +152,7 @@ def initialised(
     else:
         channels = (width // 4, 3 * width // 4, width)
         pixels = {"image_channels": x.shape[1] // side**2, "side": side}
-        network = convnet(channels=channels, classifier=16 * width, **pixels, **sizes)
+        network = convnet(channels=channels, classifier=16 * width, dropout=dropout, **pixels, **sizes)
     # The same draw for every arm of a seed: first layer and readout are then shared, and the arms paired.
     standard(network, how.scheme, generators=[generator_for(seed, "weights") for seed in seeds])
     if how.basis is not None and hidden_maps(network):
@@ -204,6 +214,7 @@ def trial(
     probe: int,
     observations: int,
     side: int | None = None,
+    dropout: float = 0.0,
     device: str = "cpu",
     scratch: Path | None = None,
 ) -> list[dict]:
@@ -223,6 +234,8 @@ def trial(
         How many times to watch during training, beside the start; evenly spaced.
     side : int, optional
         A convnet, on images resized to ``side`` × ``side`` pixels; an MLP by default.
+    dropout : float
+        In a convnet's classifier.
     device : str
         Where to train; the weights are drawn on the CPU.
     scratch : Path, optional
@@ -246,7 +259,9 @@ def trial(
         As the functions named above.
     """
     x, y, x_test, y_test = data.task(task, scale=scale, train=train_images, test=test_images, side=side)
-    network = initialised(arm, x, width=width, depth=depth, classes=10, seeds=seeds, side=side).to(device)
+    network = initialised(arm, x, width=width, depth=depth, classes=10, seeds=seeds, side=side, dropout=dropout).to(
+        device
+    )
     x, y, x_test, y_test = (z.to(device) for z in (x, y, x_test, y_test))
     probe_batch = x_test[:probe].T.expand(len(seeds), -1, -1)
     start = _start(network, probe_batch)
