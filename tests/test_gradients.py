@@ -45,7 +45,7 @@ def test_energies_are_those_of_an_explicit_product_of_jacobians(weights, generat
 
 def test_energies_through_torchs_own_modules_agree_with_finite_differences(generator):
     h = torch.randn(1, 5, 4, generator=generator, dtype=torch.float64)
-    layer = nn.Sequential(BatchNorm(1, 3).double(), nn.Tanh())
+    layer = nn.Sequential(nn.Tanh(), BatchNorm(1, 3).double())  # tanh first, so that the scale of weights shows
     energies = gradient_energies(h, layer=layer, width=3, depth=2, generator=generator_for("differences"))
     maps, u = drawn(h, 3, 2, "differences")
 
