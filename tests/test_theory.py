@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy import integrate
+from scipy import integrate, stats
 
 from utils import metrics, theory
 from utils.chains import bn_chain
@@ -100,3 +100,53 @@ def test_sharp_constants_by_hand():
     assert theory.centred_mean_square_gap(5, 100) == pytest.approx(1 / 20 + theory.gap_floor(4, 100) ** 2)
     assert theory.mixture_ratio(2) == pytest.approx((math.sqrt(5 / 3) - 1) ** 2 * 3 / 2)
     assert theory.gap_floor(4, 1000) ** 2 == pytest.approx((1 - 1 / 4) / 1000 / (1 - (4 / 6) ** 2))
+
+
+@pytest.mark.parametrize(("n", "centred"), [(3, False), (6, False), (4, True), (9, True)])
+def test_gradient_growth_is_the_mean_squared_jacobian_of_one_row(n, centred):
+    """E tr(JᵀJ)/n of x ↦ x/‖x‖ for x ~ N(0, I/n), by quadrature over the law of ‖x‖² (χ²_n/n)."""
+    dimensions = n - centred
+    chi = stats.chi2(dimensions)
+    inverse, _ = integrate.quad(lambda s: dimensions / s * chi.pdf(s), 0, np.inf, epsabs=1e-11)
+    expected = inverse * (dimensions - 1) / dimensions
+    assert theory.gradient_growth(n, centred=centred) == pytest.approx(expected, rel=1e-7)
+
+
+def test_gradient_growth_at_its_ends():
+    assert theory.gradient_growth(2) == theory.gradient_growth(3, centred=True) == math.inf
+    with pytest.raises(ValueError, match="batch_size=2, expected at least 3"):
+        theory.gradient_growth(2, centred=True)
+
+
+@pytest.mark.parametrize("eps", [1e-5, 1e-7])
+def test_epsilon_growth_is_the_mean_square_of_the_derivative(eps):
+    """By quadrature over x = √ε t; the correction to the leading order is of relative order √ε."""
+
+    def integrand(t):
+        return stats.norm.pdf(math.sqrt(eps) * t) / (t * t + 1) ** 3
+
+    value, _ = integrate.quad(integrand, -np.inf, np.inf, epsabs=1e-12)
+    assert theory.epsilon_growth(eps) == pytest.approx(value / math.sqrt(eps), rel=math.sqrt(eps))
+
+
+def test_overflow_depth_is_where_the_energy_passes_the_largest_square():
+    depth = theory.overflow_depth(1.25, largest=1e10)
+    assert 1.25 ** (depth / 2) == pytest.approx(1e10)
+
+
+def test_orthogonal_energy_is_that_of_the_linear_map_it_describes(generator):
+    """Rotate, drop the diagonal, repeat, on explicit matrices: 4000 of them, so good to 1 %."""
+    n, d, layers = 5, 3, 4
+    m = torch.randn(4000, d, n, generator=generator, dtype=torch.float64)
+    start = m.square().sum((1, 2))
+    for _ in range(layers):
+        # H = (I 0): M is the first d columns of G, the others lie outside.
+        m[:, range(d), range(d)] = 0
+        q, r = torch.linalg.qr(torch.randn(4000, d, d, generator=generator, dtype=torch.float64))
+        q = q * r.diagonal(dim1=-2, dim2=-1).sign()[:, None]
+        m = q.mT @ torch.cat([m[..., :d] @ q, m[..., d:]], -1)
+    left = float(m.square().sum((1, 2)).mean() / start.mean())
+    assert theory.orthogonal_energy(layers, n, d) == pytest.approx(left, rel=0.02)
+    assert theory.orthogonal_energy(10_000, 8, 8) == pytest.approx(1 - 9 / 16)
+    with pytest.raises(ValueError, match="batch_size=4 with width=5"):
+        theory.orthogonal_energy(1, 4, 5)
