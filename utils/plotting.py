@@ -46,7 +46,6 @@ ARM_COLORS = {
     "clip": "#6F63BB",
     "dropout": "#8C6D1F",
     "identity_bn": "#56B4E9",
-    "identity_weight_norm": "#AA3377",
     "identity_clip": "#6F63BB",
 }
 ACTIVATION_COLORS = {

@@ -100,7 +100,6 @@ METHODS = {
     "slice": ARMS["slice"],
     "identity": ARMS["identity"],
     "identity_bn": Arm("identity with BN", basis="identity", scaled=False, norm="batch"),
-    "identity_weight_norm": Arm("identity with weight norm.", basis="identity", scaled=False, weight_norm=True),
     "identity_clip": Arm("identity with clipping", basis="identity", scaled=False, clip=1.0),
 }
 
