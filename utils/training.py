@@ -6,7 +6,7 @@ exception: a replica whose loss is no longer finite keeps its place and says fro
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -242,7 +242,7 @@ def train(
         batch = order[:, position * batch_size : (position + 1) * batch_size]
         torch.index_select(x, 0, batch.flatten(), out=images)
         inputs, labels = images.unflatten(0, batch.shape).mT, y[batch]
-        with _noise(*seeds, "dropout", step, device=x.device):
+        with _noise(*seeds, "dropout", step, device=x.device) if noisy else nullcontext():
             loss = _losses(network, inputs, labels)
         losses[step] = loss.detach()
         if noisy:
