@@ -43,6 +43,16 @@ def test_samples_of_a_batch_differ():
     torch.testing.assert_close(batch.float().sum(1), data.images("digits").sum(0))
 
 
+def test_images_are_resized():
+    as_they_are, twice = (data.task("digits", scale="unit", side=side) for side in (8, 16))
+    torch.testing.assert_close(as_they_are.x, data.task("digits", scale="unit").x)
+    assert twice.x.shape == (1437, 256) and twice.x_test.shape == (360, 256)
+    blocks = twice.x.view(-1, 8, 2, 8, 2).mean((2, 4)).flatten(1)
+    assert (blocks - as_they_are.x).abs().mean() < 0.1, "each pixel is where it was"
+    with pytest.raises(ValueError, match="side=0"):
+        data.task("digits", scale="unit", side=0)
+
+
 @pytest.mark.parametrize("size", [0, 1798])
 def test_batch_size_is_checked(size):
     with pytest.raises(ValueError, match=f"size={size}, expected 1 to 1797"):

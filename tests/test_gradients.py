@@ -4,7 +4,7 @@ from torch import nn
 
 from utils.chains import batch_norm
 from utils.gradients import gradient_energies
-from utils.networks import BatchNorm
+from utils.layers import BatchNorm
 from utils.seeds import generator_for
 
 

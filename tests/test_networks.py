@@ -4,8 +4,8 @@ from torch import nn
 
 from utils.convnets import convnet
 from utils.inits import standard
+from utils.layers import ACTIVATIONS
 from utils.networks import (
-    ACTIVATIONS,
     evaluating,
     hidden_maps,
     linear_maps,

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from utils.data import task
-from utils.networks import hidden_maps, linear_maps
+from utils.networks import hidden_maps, linear_maps, weight_matrices
 from utils.trials import ARMS, METHODS, initialised, trial
 
 X = task("digits", scale="symmetric").x
@@ -83,3 +83,29 @@ def test_bad_arms_and_too_few_images_are_named():
         initialised("glorot", X, width=16, depth=3, classes=10, seeds=[0])
     with pytest.raises(ValueError, match="x: 40 images, expected at least 48"):
         initialised("slice", X[:40], width=16, depth=3, classes=10, seeds=[0])
+
+
+CONVOLUTIONS = dict(width=8, depth=6, classes=10, side=16)
+
+
+@pytest.mark.parametrize("arm", ["slice", "polar", "haar", "identity", "identity_scaled", "permutation"])
+def test_convnets_replicas_start_alone_as_in_company(arm):
+    x = task("digits", scale="unit", side=16).x
+    together, alone = (initialised(arm, x, seeds=seeds, **CONVOLUTIONS) for seeds in ([3, 4], [4]))
+    for ours, its in zip(linear_maps(together), linear_maps(alone), strict=True):
+        torch.testing.assert_close(weight_matrices(ours)[1], weight_matrices(its)[0], rtol=1e-3, atol=1e-5)
+
+
+def test_convnets_train_on_resized_images():
+    rows = trial(arm="slice", **SETTING | {"width": 8, "depth": 5, "side": 16, "train_images": 300, "dropout": 0.2})
+    assert [row["seed"] for row in rows] == [4, 5]
+    for row in rows:
+        assert row["loss"] > 0 and len(row["layers_gap_before"]) == 5 + 2 and len(row["layers_identity"]) == 5 - 3
+        assert 0.1 < row["identity"] < 0.9, "an orthogonalising kernel is between random and Dirac"
+
+
+def test_methods_of_mlps_are_refused_for_convnets():
+    with pytest.raises(ValueError, match="arm='bn' is for MLPs"):
+        initialised("bn", X, width=8, depth=5, classes=10, seeds=[0], side=8)
+    with pytest.raises(ValueError, match="side=16: x has 64 features"):
+        initialised("slice", X, width=8, depth=5, classes=10, seeds=[0], side=16)

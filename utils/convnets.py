@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from utils.networks import Linear
+from utils.layers import Linear
 
 __all__ = ["convnet"]
 

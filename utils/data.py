@@ -135,8 +135,10 @@ def task(name: str, *, scale: str, train: int | None = None, test: int | None = 
     DataUnavailable
         As :func:`images`.
     ValueError
-        If there is no such data set or scale, or not that many images.
+        If there is no such data set or scale, not that many images, or ``side`` is below 1.
     """
+    if side is not None and side < 1:
+        raise ValueError(f"side={side}, expected at least 1 pixel")
     if scale not in SCALES:
         raise ValueError(f"scale={scale!r}, expected one of {', '.join(SCALES)}")
     x, y = images(name), labels(name)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from utils.networks import Linear, evaluating, hidden_maps, linear_maps, weight_matrices
+from utils.layers import Linear
+from utils.networks import evaluating, hidden_maps, linear_maps, weight_matrices
 
 __all__ = [
     "BASES",

@@ -140,7 +140,7 @@ def initialised(
     Raises
     ------
     ValueError
-        If there is no such arm (or not for a convnet), or too few images.
+        If there is no such arm (or not for a convnet), ``x`` is not of images of that side, or there are too few.
     """
     how = _how(arm)
     sizes = {"depth": depth, "classes": classes, "replicas": len(seeds)}
@@ -148,6 +148,8 @@ def initialised(
         network = mlp(features=x.shape[1], width=width, norm=how.norm, dropout=how.dropout, **sizes)
     elif how.norm or how.weight_norm or how.dropout:
         raise ValueError(f"arm={arm!r} is for MLPs: Table 3's convnet has no normalization, and dropout of its own")
+    elif x.shape[1] % side**2:
+        raise ValueError(f"side={side}: x has {x.shape[1]} features, expected a multiple of {side}² = {side**2}")
     else:
         channels = (width // 4, 3 * width // 4, width)
         pixels = {"image_channels": x.shape[1] // side**2, "side": side}
