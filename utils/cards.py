@@ -57,7 +57,7 @@ def card(record: dict) -> str:
         "Published": escape(record["published"]),
         "Measured": escape(_measured(record)) + f"<br>decided by: {escape(record['where'])}",
         "Evidence": escape(
-            f"{record['scale']}; {record['cells']} cells"
+            f"{record['scale']}; {record['cells']} cell{'s' if record['cells'] != 1 else ''}"
             + (f" (and {record['vacuous']} where the bound is vacuous)" if record["vacuous"] else "")
             + (
                 f", at least {record['seeds']} independent runs each; error rate {number(record['alpha'])}; a violation of "
