@@ -315,7 +315,8 @@ def orthogonal_energy(layers: int, batch_size: int, width: int) -> float:
     -----
     Such a network makes the rows of H orthogonal (Meterez et al., 2024), where BN has nothing left to do. Of a gradient G,
     what lies outside the span of the rows passes untouched; inside, M = GHᵀ loses its diagonal and is conjugated by a
-    random rotation. The antisymmetric part of M has no diagonal and stays; the symmetric one loses 2/(d + 2) a layer.
+    random rotation. The antisymmetric part of M has no diagonal and stays; the symmetric one loses its trace at once, then 2/(d + 2) of the
+    rest a layer.
     """
     n, d = batch_size, width
     if n < d:
