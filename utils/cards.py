@@ -5,7 +5,7 @@ All of them take the plain record that ``claims.json`` holds.
 
 from html import escape
 
-__all__ = ["card", "line", "number", "table"]
+__all__ = ["card", "line", "link", "number", "table"]
 
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
 
@@ -93,3 +93,20 @@ def table(records: list[dict]) -> str:
         '<div class="claims-table" role="region" aria-label="Claims and verdicts" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n"
     )
+
+
+def link(claim_id: str, entry: dict) -> str:
+    """HTML link from a notebook to the card of a claim, with the verdict that the registry commits to.
+
+    Parameters
+    ----------
+    claim_id : str
+    entry : dict
+        The claim's entry in the registry, or its record. No book is published whose verdict differs from the registry's.
+
+    Returns
+    -------
+    str
+    """
+    anchor = f"claim-{claim_id.replace('.', '-')}"
+    return f'<a href="{entry["notebook"]}.html#{anchor}"><code>{escape(claim_id)}</code></a> {_badge(entry["verdict"])}'
