@@ -150,3 +150,41 @@ def test_orthogonal_energy_is_that_of_the_linear_map_it_describes(generator):
     assert theory.orthogonal_energy(10_000, 8, 8) == pytest.approx(1 - 9 / 16)
     with pytest.raises(ValueError, match="batch_size=4 with width=5"):
         theory.orthogonal_energy(1, 4, 5)
+
+
+@pytest.mark.parametrize("n", [2, 3, 8, 40])
+def test_lemma8_constant_is_approached_near_orthogonality_and_nowhere_undercut(n, generator):
+    """(p_n/λ_n − 1)/V̂ from the map itself: near I/n within the distance from it, elsewhere above."""
+
+    def constant(lam):
+        return (theory.infinite_width_map(lam)[..., -1] / lam[..., -1] - 1) / (1 / n - lam[..., -1])
+
+    near = torch.full((n,), 1 + 1e-4 / (n - 1), dtype=torch.float64)
+    near[-1] = 1 - 1e-4
+    assert float(constant(near / n)) == pytest.approx(theory.lemma8_constant(n), rel=2e-3)
+    weights = torch.rand(50, n, dtype=torch.float64, generator=generator) ** 3 + 1e-3
+    spectra = (weights / weights.sum(-1, keepdim=True)).sort(descending=True).values
+    assert (constant(spectra) > theory.lemma8_constant(n)).all()
+
+
+def test_lemma7_bound_is_attained_by_one_feature_of_two_orthogonal_samples():
+    """d = 1: C_{ℓ+1} = uuᵀ, so λ_min is 0 where 1/2 was expected; and at most (1 − 1/n)²/d in general."""
+    assert float(theory.lemma7_bound(torch.tensor([0.5, 0.5], dtype=torch.float64), 1)) == pytest.approx(0.25)
+    lam = torch.tensor([[0.7, 0.2, 0.1], [0.4, 0.3, 0.3]], dtype=torch.float64)
+    assert (theory.lemma7_bound(lam, 10) < (2 / 3) ** 2 / 10).all()
+    flat = torch.full((3,), 1 / 3, dtype=torch.float64)
+    assert float(theory.lemma7_bound(flat, 10)) == pytest.approx((2 / 3) ** 2 / 10)
+
+
+@pytest.mark.parametrize("n", [2, 4, 9])
+def test_sharp_bounds_say_nothing_exactly_below_their_widths(n):
+    width = (n - 1) ** 2 * (n + 2) ** 2 / 4
+    assert theory.theorem1_bound_sharp(10**6, n, width, lambda_min=1 / n) == pytest.approx(theory.largest_gap(n))
+    assert theory.theorem1_bound_sharp(1, n, math.inf, lambda_min=1 / n) == pytest.approx(theory.largest_gap(n))
+    sharp = {"contraction": theory.lemma8_constant(n), "noise": 1 - 1 / n}
+    assert theory.average_bound(0, 1, 16 * width, **sharp) == pytest.approx(1 / (4 * n**2))
+    assert theory.average_bound(0, 1, 36 * n**4) == pytest.approx(1 / (4 * n**2))
+
+
+def test_average_bound_by_hand():
+    assert theory.average_bound(0.2, 5, 100) == pytest.approx(3 * 0.2 / 10 + 3 / 20)

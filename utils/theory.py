@@ -11,6 +11,7 @@ from scipy.special import digamma
 from torch import Tensor
 
 __all__ = [
+    "average_bound",
     "centred_mean_square_gap",
     "epsilon_growth",
     "expected_square_gap",
@@ -20,6 +21,8 @@ __all__ = [
     "infinite_width_path",
     "largest_gap",
     "lemma4_constant",
+    "lemma7_bound",
+    "lemma8_constant",
     "local_rate",
     "mixture_ratio",
     "orthogonal_energy",
@@ -28,6 +31,7 @@ __all__ = [
     "spectral_gap",
     "theorem1_bound",
     "theorem1_bound_printed",
+    "theorem1_bound_sharp",
     "theorem5_bound",
     "vanilla_drift",
 ]
@@ -186,7 +190,7 @@ def infinite_width_map(lam: Tensor) -> Tensor:
         raise ValueError("lam: expected finite non-negative eigenvalues with a positive sum; see metrics.spectrum")
     lam = lam / lam.sum(-1, keepdim=True)
     step = 0.5
-    least = float(lam[lam > 0].min())
+    least = float(lam.detach()[lam > 0].min())
     # Rank one decays slowest, as e^{−u/2}: 80 past the least eigenvalue's scale is below double precision.
     u = torch.arange(-40, 80 - math.log(least), step, dtype=lam.dtype, device=lam.device)
     log_growth = torch.logaddexp(torch.zeros_like(u), u + (2 * lam[..., None]).log())  # log(1 + 2tλ), (..., n, nodes)
@@ -323,3 +327,69 @@ def orthogonal_energy(layers: int, batch_size: int, width: int) -> float:
         raise ValueError(f"batch_size={n} with width={d}: expected batch_size >= width")
     outside, antisymmetric, symmetric = d * (n - d), d * (d - 1) / 2, (d - 1) * (d + 2) / 2
     return (outside + antisymmetric + symmetric * (d / (d + 2)) ** layers) / (d * n)
+
+
+def lemma8_constant(batch_size: int) -> float:
+    """Sharp constant in 1/n − p_n ≤ (1 − c λ_n) V̂: c = 2n/(n + 2), from :func:`local_rate`; the paper's Lemma 8 prints ⅔.
+
+    Approached as λ → I/n. At n = 1, where there is nothing to contract, it would be ⅔; from n = 2 on it is at least 1.
+    """
+    return batch_size * (1 - local_rate(batch_size))
+
+
+def lemma7_bound(lam: Tensor, width: float) -> Tensor:
+    """Sharper form of Lemma 7: E (V̂(H_{ℓ+1}) − (1/n − p_n))² ≤ (1 − 1/n)(1 − Σ p_i²)/d, where the paper has 1/d.
+
+    Parameters
+    ----------
+    lam : Tensor, shape (..., n)
+        Spectrum of C_ℓ.
+    width : float
+        d.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        At most (1 − 1/n)²/d; attained by two orthogonal samples at every width.
+
+    Notes
+    -----
+    C_{ℓ+1} − E C_{ℓ+1} has trace 0, so its largest eigenvalue is at most √(1 − 1/n) of its Frobenius norm, whose mean
+    square Lemma 6 gives; an eigenvalue moves by no more than the former (Weyl).
+    """
+    p = infinite_width_map(lam)
+    return (1 - 1 / lam.shape[-1]) * (1 - p.square().sum(-1)) / width
+
+
+def theorem1_bound_sharp(layer: int | Tensor, batch_size: int, width: float, *, lambda_min: float | Tensor):
+    """Theorem 1 with the sharp constants of Lemmas 4, 7 and 8 in the paper's own proof.
+
+    √(n(n − 1)) [(1 − cλ)^ℓ/n + (1 − 1/n)/(cλ√d)] with c = 2n/(n + 2). Parameters and result as :func:`theorem1_bound`.
+    """
+    rate = lemma8_constant(batch_size) * lambda_min
+    transient = (1 - rate) ** (layer - 1) / batch_size
+    return lemma4_constant(batch_size) * (transient + (1 - 1 / batch_size) / (rate * math.sqrt(width)))
+
+
+def average_bound(
+    lyapunov_gap: float | Tensor, layers: int | Tensor, width: float, *, contraction: float = 2 / 3, noise: float = 1.0
+):
+    """Appendix B.1: the average over layers 0…ℓ−1 of E[V̂(1/n − V̂)] is at most (V̂₀/ℓ + noise/√d)/contraction.
+
+    Parameters
+    ----------
+    lyapunov_gap : float or Tensor
+        V̂₀, that of the batch, in [0, 1/n].
+    layers : int or Tensor
+        ℓ ≥ 1.
+    width : float
+        d.
+    contraction, noise : float
+        ⅔ and 1 as printed; sharper, :func:`lemma8_constant` and 1 − 1/n (:func:`lemma7_bound`).
+
+    Returns
+    -------
+    float or Tensor
+        At or above 1/(4n²), the largest possible value, it says nothing.
+    """
+    return (lyapunov_gap / layers + noise / math.sqrt(width)) / contraction
