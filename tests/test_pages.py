@@ -127,6 +127,11 @@ def test_the_overview_links_each_verdict_and_tells_them_apart():
     assert table.links == ["../notebooks/01_rate.html#claim-thm1", "../notebooks/01_rate.html#claim-thm1-stated"]
 
 
+def test_the_overview_hides_no_claim_that_waits():
+    row = Cells(pages.overview([THEOREM], [record()])).rows[1]
+    assert row[2:] == ["✓ supported as proved– not judged thm1.stated", "Holds as proved."]
+
+
 def test_refuted_rows_are_marked_and_a_supported_opposite_is_not_shown_as_agreement():
     one = Item("Remark", "it changes nothing", ours=False, claims=("thm1",), found="It does.")
     assert "class=against" not in pages.overview([one], [record()])

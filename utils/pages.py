@@ -60,7 +60,8 @@ def overview(items: list[Item], records: list[dict]) -> str:
 
 def _overview_row(item: Item, judged: dict[str, dict]) -> str:
     there = [judged[name] for name in item.claims if name in judged]
-    verdicts = "".join(f"<li>{_link(r, item)}</li>" for r in there) or f"<li>{badge('not judged')}</li>"
+    links = [_link(judged[name], item) if name in judged else _no_link(name, item) for name in item.claims or [""]]
+    verdicts = "".join(f"<li>{link}</li>" for link in links)
     bad = any(_speaks_against(r, item) for r in there)
     why = item.found if there else _why_not(item, item.claims[0] if item.claims else None)
     return (
@@ -83,6 +84,10 @@ def _link(record: dict, item: Item) -> str:
             '<span class="verdict verdict-refuted">✗ contradicted</span>' if _speaks_against(record, item) else shown
         )
     return f'<a href="{_card(record)}">{shown}</a>' + (f" <small>{escape(part)}</small>" if part else "")
+
+
+def _no_link(name: str, item: Item) -> str:
+    return badge("not judged") + (f" <small>{escape(name)}</small>" if len(item.claims) > 1 else "")
 
 
 def _part(record: dict, item: Item) -> str:
