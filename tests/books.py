@@ -46,6 +46,45 @@ one:
     shifted: refuted
   verdict: supported
 """
+ITEMS = """
+paper:
+  - item: Lemma 1
+    says: the mean is small
+    found: It is.
+    claims: [one, one.later]
+  - item: Table 1
+    says: symbols
+    reason: notation
+ours: []
+"""
+INTRO = """# Intro
+
+```{include} _generated/counts.md
+```
+
+```{raw} html
+:file: _generated/overview.html
+```
+
+```{include} _generated/error_budget.md
+```
+
+```{raw} html
+:file: _generated/run.html
+```
+
+$x^2$ and {doc}`../notebooks/first`
+"""
+LEDGER = """# Claims
+
+```{raw} html
+:file: _generated/filters.html
+```
+
+```{raw} html
+:file: _generated/ledger_paper.html
+```
+"""
 
 
 def book(root: Path) -> Path:
@@ -54,15 +93,14 @@ def book(root: Path) -> Path:
     for name in ("_config.yml", "requirements.txt"):
         shutil.copy(ROOT / name, root / name)
     (root / "utils" / "claims.yml").write_text(CLAIMS)
-    (root / "_toc.yml").write_text(
-        "format: jb-book\nroot: book/intro\nchapters:\n- file: notebooks/first\n- file: notebooks/second\n"
-    )
+    (root / "utils" / "items.yml").write_text(ITEMS)
+    files = "".join(f"- file: {name}\n" for name in ("book/claims", "notebooks/first", "notebooks/second"))
+    (root / "_toc.yml").write_text(f"format: jb-book\nroot: book/intro\nchapters:\n{files}")
     (root / "book").mkdir()
     shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
     (root / "book" / "references.bib").write_text("")
-    (root / "book" / "intro.md").write_text(
-        "# Intro\n\n```{raw} html\n:file: _generated/claims_table.html\n```\n\n$x^2$ and {doc}`../notebooks/first`\n"
-    )
+    (root / "book" / "intro.md").write_text(INTRO)
+    (root / "book" / "claims.md").write_text(LEDGER)
     notebook(root / "notebooks" / "first.ipynb", JUDGE)
     notebook(root / "notebooks" / "second.ipynb", "width * 2")
     (root / "notebooks" / "profiles.yml").write_text("cifar:\n  second: {width: 16}\n")

@@ -1,6 +1,7 @@
 """The whole book in miniature: what reaches the reader, what re-runs, and what a failure leaves behind."""
 
 import json
+import re
 
 import pytest
 from books import JUDGE, book, notebook, run
@@ -45,6 +46,24 @@ def test_verdicts_and_pages_are_where_interfaces_say(built):
     assert f"notebooks/first.html#{one['anchor']}" in landing
     assert (built / "_build" / "html" / "index.html").exists()
     assert {p.name for p in (built / "_build" / "executed").iterdir()} == {"first.ipynb", "second.ipynb"}
+
+
+def test_every_verdict_on_a_page_leads_to_the_card_that_shows_it(built):
+    html = built / "_build" / "html"
+    for name in ("intro", "claims"):
+        page = (html / "book" / f"{name}.html").read_text()
+        targets = set(re.findall(r'href="\.\./(notebooks/\w+\.html)#(claim-[\w-]+)"', page))
+        assert targets == {("notebooks/first.html", "claim-one")}
+        assert all(f'id="{anchor}"' in (html / where).read_text() for where, anchor in targets)
+    assert (html / "_static" / "claims.json").read_bytes() == (built / "_build" / "claims.json").read_bytes()
+    assert (html / "_static" / "claims.js").exists()
+
+
+def test_the_ledger_says_how_the_book_was_made(built):
+    claims = json.loads((built / "_build" / "claims.json").read_text())
+    assert claims["threads"] == 1 and claims["cores"] >= 1 and claims["device"]
+    assert set(claims["seconds"]) == {"first", "second"} and all(value > 0 for value in claims["seconds"].values())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", claims["date"])
 
 
 def test_equations_need_no_network(built):
@@ -118,6 +137,13 @@ def test_a_control_that_does_not_come_out_as_wanted_stops_the_build(changed):
 def test_a_registered_claim_that_was_not_judged_stops_the_build(changed):
     notebook(changed / "notebooks" / "first.ipynb", "1 + 1")
     failing(changed, "was not judged")
+
+
+def test_a_claim_that_stands_under_no_item_stops_the_build_before_anything_runs(changed):
+    items = changed / "utils" / "items.yml"
+    items.write_text(items.read_text().replace("[one, one.later]", "[one.later]"))
+    notebook(changed / "notebooks" / "second.ipynb", "1 / 0")
+    failing(changed, "claim 'one' is registered in utils/claims.yml but stands under no item")
 
 
 def test_a_warning_of_the_renderer_stops_the_build(changed):

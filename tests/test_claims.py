@@ -106,9 +106,17 @@ def test_cards_escape_what_they_show():
     assert "<script>" not in html and "a &lt; b" in html
 
 
-def test_table_links_every_claim_to_its_card():
-    record = judged(0.5)._repr_mimebundle_()[1][RECORD]
-    assert f'href="../notebooks/{record["notebook"]}.html#{record["anchor"]}"' in cards.table([record])
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("width^(−1/4), d^(−1/2)", "width<sup>−1/4</sup>, d<sup>−1/2</sup>"),
+        ("2(1 − 2λ/3)^ℓ", "2(1 − 2λ/3)<sup>ℓ</sup>"),
+        ("laws of W_ℓH_ℓ", "laws of W<sub>ℓ</sub>H<sub>ℓ</sub>"),
+        ("a < b, xavier_uniform_ and a_node", "a &lt; b, xavier_uniform_ and a_node"),
+    ],
+)
+def test_exponents_and_indices_are_set_as_such(text, html):
+    assert cards.prose(text) == html
 
 
 @pytest.mark.parametrize(
@@ -144,6 +152,7 @@ def test_ledger_accepts_what_was_committed_to():
         (lambda: [judged(1.0)], "came out inconclusive"),
         (lambda: [judged(0.5, control=1.0)], "control .* came out supported, wanted refuted"),
         (lambda: [judged(0.5), judged(0.5)], "judged 2 times"),
+        (lambda: [judged(0.5)] * 200, "add up to 0.06, more than 0.05"),
     ],
 )
 def test_ledger_says_what_is_wrong(records, words):

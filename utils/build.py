@@ -18,9 +18,9 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from utils import bench, cards, ledger
+from utils import bench, cards, colophon, items, ledger, pages
 from utils.claims import registry
-from utils.digest import ROOT, commit, files_digest, notebook_digest
+from utils.digest import ROOT, files_digest, notebook_digest
 from utils.parameters import PROFILES, ParameterError
 from utils.run import PINNED, faults, resolve
 
@@ -52,6 +52,7 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
     """
     out = ROOT / "_build"
     notebooks = _notebooks()
+    chosen = _items()
     executed = _execute(notebooks, out / "cache" / profile, profile, jobs or os.cpu_count() or 1)
 
     records = ledger.collect(executed)
@@ -62,12 +63,23 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
         print(cards.line(record))
     print(f"{len(records)} claims as expected; error budget of the book {ledger.error_budget(records):.2g}")
 
-    stage = _stage(out, executed, records)
+    made = colophon.describe(profile, executed, threads=int(PINNED["OMP_NUM_THREADS"])) | {"claims": records}
+    stage = _stage(out, executed, made, chosen)
     index = _render(stage, out)
     _publish_notebooks(executed, out / "executed")
-    ours = {"profile": profile, "commit": commit(), "versions": ledger.versions(), "claims": records}
-    _write(out / "claims.json", json.dumps(ours, indent=1, ensure_ascii=False) + "\n")
+    _write(out / "claims.json", _json(made))
     return index
+
+
+def _items() -> list[items.Item]:
+    """The items the pages are made of, checked before anything runs."""
+    try:
+        chosen = items.read()
+    except ValueError as error:
+        raise BuildFailed(str(error)) from error
+    if found := items.missing(chosen, registry()):
+        raise BuildFailed("\n  ".join(found))
+    return chosen
 
 
 def _notebooks() -> list[Path]:
@@ -133,7 +145,7 @@ def _execute(notebooks: list[Path], cache: Path, profile: str, jobs: int) -> lis
     return results
 
 
-def _stage(out: Path, executed: list[Path], records: list[dict]) -> Path:
+def _stage(out: Path, executed: list[Path], made: dict, chosen: list[items.Item]) -> Path:
     """A tree of the shape of the sources, executed notebooks in place of theirs, so that links point at sources."""
     stage = out / "stage"
     shutil.rmtree(stage, ignore_errors=True)
@@ -143,15 +155,33 @@ def _stage(out: Path, executed: list[Path], records: list[dict]) -> Path:
     (stage / "notebooks").mkdir()
     for path in executed:
         shutil.copy(path, stage / "notebooks" / path.name)
-    generated = stage / "book" / "_generated"
-    _write(generated / "claims_table.html", cards.table(records))
+    _write(stage / "book" / "_static" / "claims.json", _json(made))
+    _generate(stage / "book" / "_generated", out, executed, made, chosen)
+    return stage
+
+
+def _generate(folder: Path, out: Path, executed: list[Path], made: dict, chosen: list[items.Item]) -> None:
+    """What the pages of ``book`` include: everything on them that depends on how the build came out."""
+    records, titles = made["claims"], colophon.titles(executed)
+    _write(folder / "counts.md", pages.counts(chosen, records))
+    _write(folder / "overview.html", pages.overview(chosen, records))
+    _write(folder / "filters.html", pages.filters(chosen, records, titles))
+    for part, ours in (("paper", False), ("ours", True)):
+        _write(folder / f"ledger_{part}.html", pages.ledger_table(chosen, records, registry(), ours=ours))
+    _write(folder / "error_budget.md", pages.budget(records))
+    _write(folder / "run.html", colophon.run(made, titles))
+    if shown := colophon.picture(executed[0]):
+        _write(folder / "picture.svg", shown[0])
+        _write(folder / "picture.md", shown[1])
+    kept = ROOT / "book" / "agreement.json"
+    if kept.exists():
+        _write(folder / "agreement.html", colophon.agreements(json.loads(kept.read_text(encoding="utf-8"))))
     # This machine's benchmark where one was run, else the committed one; the page says which.
     measured = next((path for path in (out / "bench.json", ROOT / "book" / "bench.json") if path.exists()), None)
     if measured:
         record = json.loads(measured.read_text(encoding="utf-8"))
-        _write(generated / "bench_table.html", bench.table(record))
-        bench.figure(record, generated / "bench.svg")
-    return stage
+        _write(folder / "bench_table.html", bench.table(record))
+        bench.figure(record, folder / "bench.svg")
 
 
 def _render(stage: Path, out: Path) -> Path:
@@ -188,6 +218,10 @@ def _publish_notebooks(executed: list[Path], target: Path) -> None:
         _write(target / path.name, path.read_text(encoding="utf-8"))
     for leftover in set(target.glob("*.ipynb")) - {target / path.name for path in executed}:
         leftover.unlink()
+
+
+def _json(value: dict) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

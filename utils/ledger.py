@@ -7,8 +7,9 @@ import nbformat
 
 from utils.claims import RECORD
 
-__all__ = ["collect", "discrepancies", "error_budget", "versions"]
+__all__ = ["BUDGET", "collect", "discrepancies", "error_budget", "share", "versions"]
 
+BUDGET = 0.05  # most that the error rates of the book's intervals may add up to
 SHOWN_VERSIONS = ("torch", "numpy", "scipy", "scikit-learn", "papermill", "jupyter-book")
 
 
@@ -73,12 +74,19 @@ def discrepancies(records: list[dict], claims: dict[str, dict], notebooks: list[
             for control in record["controls"]
             if control["verdict"] != control["wanted"]
         ]
+    if error_budget(records) > BUDGET:
+        found.append(f"the error rates add up to {error_budget(records):.3g}, more than {BUDGET} for the whole book")
     return sorted(found)
+
+
+def share(record: dict) -> float:
+    """Largest probability that an interval of one claim, its own or a control's, misses its true value."""
+    return record["alpha"] * (1 + len(record["controls"]))
 
 
 def error_budget(records: list[dict]) -> float:
     """Largest probability that any interval of the book, controls included, misses its true value (union bound)."""
-    return sum(r["alpha"] * (1 + len(r["controls"])) for r in records)
+    return sum(map(share, records))
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,68 @@
+/* The claims page's filter. Without it the whole tables are there; with it, a form narrows them down, says how many
+   rows are left, and keeps its state in the address (#verdict=refuted&text=width), so that a view can be shared. */
+(() => {
+  const form = document.getElementById("ledger-filter");
+  const count = document.getElementById("ledger-count");
+  const tables = [...document.querySelectorAll("table.ledger")];
+  const rows = tables.flatMap((table) =>
+    [...table.querySelectorAll("tr[data-verdict]")].map((row) => ({
+      row,
+      verdict: row.dataset.verdict,
+      part: table.dataset.part,
+      notebook: row.dataset.notebook,
+      // What an item says stands in the group's first row and counts for each of its claims.
+      text: `${row.parentElement.rows[0].textContent} ${row.textContent}`.toLowerCase(),
+    })),
+  );
+
+  const chosen = () => [...new FormData(form)].filter(([, value]) => value.trim() !== "");
+
+  function matches(entry, filters) {
+    return filters.every(([name, value]) =>
+      name === "text"
+        ? value.toLowerCase().trim().split(/\s+/).every((word) => entry.text.includes(word))
+        : entry[name] === value,
+    );
+  }
+
+  function show() {
+    const filters = chosen();
+    let left = 0;
+    for (const entry of rows) {
+      entry.row.hidden = !matches(entry, filters);
+      left += !entry.row.hidden;
+    }
+    for (const table of tables) {
+      for (const group of table.tBodies) {
+        group.hidden = !group.querySelector("tr[data-verdict]:not([hidden])");
+      }
+      table.hidden = [...table.tBodies].every((group) => group.hidden);
+    }
+    count.value = `${left} of ${rows.length} rows`;
+  }
+
+  // A hash without "=" is an ordinary anchor and none of ours.
+  function read() {
+    const hash = location.hash.slice(1);
+    const state = new URLSearchParams(hash.includes("=") ? hash : "");
+    for (const field of form.elements) {
+      if (!field.name) continue;
+      field.value = state.get(field.name) ?? "";
+      if (field.selectedIndex === -1) field.value = ""; // a choice that is not offered
+    }
+    show();
+  }
+
+  function changed() {
+    const state = new URLSearchParams(chosen()).toString();
+    history.replaceState(null, "", state ? `#${state}` : location.pathname + location.search);
+    show();
+  }
+
+  form.addEventListener("input", changed);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(changed)); // after the fields have been emptied
+  window.addEventListener("hashchange", read);
+  form.hidden = false;
+  read();
+})();
