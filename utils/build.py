@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from utils import bench, cards, ledger
+from utils import bench, cards, gate, ledger
 from utils.claims import registry
 from utils.digest import ROOT, commit, files_digest, notebook_digest
 from utils.parameters import PROFILES, ParameterError
@@ -52,6 +52,9 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
     """
     out = ROOT / "_build"
     notebooks = _notebooks()
+    barred = [sentence for path in notebooks for sentence in gate.problems(path)]
+    if barred:
+        raise BuildFailed("nothing was run, these must not enter the book:\n  " + "\n  ".join(barred))
     executed = _execute(notebooks, out / "cache" / profile, profile, jobs or os.cpu_count() or 1)
 
     records = ledger.collect(executed)
