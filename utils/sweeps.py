@@ -27,6 +27,8 @@ from utils.files import clear_stale, write_atomically
 
 __all__ = ["OtherCode", "store_directory", "sweep"]
 
+IDLE = 20  # seconds until a local process with nothing to do ends: those of a caller that was killed do not linger
+
 
 class OtherCode(RuntimeError):
     """A worker's code is not the caller's; the message names both."""
@@ -104,7 +106,9 @@ def sweep(
             with _engine():
                 _meet(cell)
                 parallel = joblib.Parallel(
-                    n_jobs=min(jobs or os.cpu_count() or 1, len(missing)), return_as="generator_unordered"
+                    n_jobs=min(jobs or os.cpu_count() or 1, len(missing)),
+                    return_as="generator_unordered",
+                    idle_worker_timeout=IDLE,
                 )
                 done = parallel(joblib.delayed(_compute)(cell, values, path, code) for path, values in missing.items())
                 for path, text in tqdm(done, total=len(missing), desc=description or cell.__name__, unit="cell"):
