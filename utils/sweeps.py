@@ -185,7 +185,7 @@ def _engine() -> Iterator[None]:
     from distributed import Client  # here, where it is needed: it takes a second
 
     try:
-        client = Client(address, set_as_default=True)
+        client = Client(address, timeout=10)
     except (OSError, ValueError) as error:
         raise ConnectionError(
             f"COMPANION_SCHEDULER={address!r}: no Dask scheduler answers there ({error}); start one, or unset it to use "
@@ -196,7 +196,7 @@ def _engine() -> Iterator[None]:
 
 
 def _meet(cell: Callable) -> None:
-    """On Dask, see that scheduler and workers can import a cell: where the scheduler cannot, joblib would wait forever."""
+    """On Dask, see that scheduler and workers can import a cell, and that even a single worker is used."""
     backend, _ = joblib.parallel.get_active_backend()
     client = getattr(backend, "client", None)
     if client is None:
@@ -205,11 +205,14 @@ def _meet(cell: Callable) -> None:
         for function in (sweep, cell):
             try:
                 ask(pkgutil.resolve_name, f"{function.__module__}:{function.__name__}")
-            except (ImportError, AttributeError) as error:
+            except (ImportError, AttributeError) as error:  # without this, joblib would wait forever for the scheduler
                 raise OtherCode(
                     f"a Dask {who} cannot import {function.__module__} ({error}): start scheduler and workers from a clone of "
                     "the companion, in its environment, with PYTHONPATH=."
                 ) from error
+    # Told of one processor, joblib computes in the caller.
+    processors = type(backend).effective_n_jobs
+    backend.effective_n_jobs = lambda n_jobs: max(2, processors(backend, n_jobs))
 
 
 @cache

@@ -80,6 +80,13 @@ def test_one_process_two_processes_and_a_cluster_give_identical_tables(tmp_path,
     assert "6/6 [" in capfd.readouterr().err
 
 
+def test_a_single_worker_is_used(tmp_path, monkeypatch, cluster):
+    address, (worker,) = cluster(workers=1)
+    with scheduler(monkeypatch, address):
+        where = sweep(cells.where, [{"seed": seed} for seed in range(2)], store=tmp_path / "store")
+    assert set(where.process) == {worker.pid}
+
+
 def test_what_workers_on_other_disks_compute_is_stored_by_the_caller(tmp_path, monkeypatch, cluster):
     """The workers see an empty disk where the caller has its store, so they cannot write there."""
     store = tmp_path / "mine" / "store"
