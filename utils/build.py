@@ -208,7 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     try:
         index = build(profile=options.profile)
-    except BuildFailed as error:
+    except (BuildFailed, OSError) as error:  # a full or read-only disk, say
         print(f"\nThe book was not built: {error}", file=sys.stderr)
         return 1
     print(f"The book is ready after {time.monotonic() - started:.0f} s: open {index}")
