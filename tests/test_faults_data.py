@@ -30,7 +30,7 @@ class Trap:
 
 
 @pytest.fixture
-def evil(site, tmp_path):  # noqa: F811
+def evil(site, tmp_path):
     """The archive, tampered with: a path that leads out, an absolute one, a malicious pickle in place of a batch."""
     inside = tmp_path / "cache" / "bn-orthogonality-companion"
     files = {
@@ -54,7 +54,7 @@ def test_a_tampered_archive_is_refused_before_it_is_unpacked(evil, tmp_path):
     assert not [path for path in evil.rglob("*") if path.is_file()]
 
 
-def test_even_with_the_right_digest_nothing_leads_out_and_no_pickle_is_opened(evil, site, tmp_path, monkeypatch):  # noqa: F811
+def test_even_with_the_right_digest_nothing_leads_out_and_no_pickle_is_opened(evil, site, tmp_path, monkeypatch):
     """Were the archive's digest broken, names that lead out would be passed over and each file's own digest still be checked."""
     monkeypatch.setattr(data, "ARCHIVE_MD5", hashlib.md5(site.read_bytes()).hexdigest())
     with pytest.raises(data.DataUnavailable):
@@ -64,7 +64,7 @@ def test_even_with_the_right_digest_nothing_leads_out_and_no_pickle_is_opened(ev
     assert all(path.parent in (evil, evil / "cifar-10-batches-py") for path in evil.rglob("*") if path.is_file())
 
 
-def test_a_truncated_archive_in_the_cache_is_fetched_again(site, tmp_path):  # noqa: F811
+def test_a_truncated_archive_in_the_cache_is_fetched_again(site, tmp_path):
     data.images("cifar10")
     (cached,) = (tmp_path / "cache").rglob("*.tar.gz")
     cached.write_bytes(cached.read_bytes()[:100])
@@ -74,7 +74,7 @@ def test_a_truncated_archive_in_the_cache_is_fetched_again(site, tmp_path):  # n
     assert data.images("cifar10").shape == (20, 3072)
 
 
-def test_a_killed_download_leaves_nothing_for_good(site, tmp_path):  # noqa: F811
+def test_a_killed_download_leaves_nothing_for_good(site, tmp_path):
     """Kill -9 in the middle of the archive; an hour later the next download clears up, and completes."""
     whole = site.read_bytes()
 

@@ -15,7 +15,9 @@ from utils.parameters import PROFILES, ParameterError, check, declared, profile_
 
 __all__ = ["problems"]
 
-ABSOLUTE = re.compile(r"(file:/|~[\w.-]*/|[A-Za-z]:[\\/]\w|/[\w.-]+/[\w./-]*|/(data|home|mnt|opt|root|srv|tmp|usr|var)\b)")
+ABSOLUTE = re.compile(
+    r"(file:/|~[\w.-]*/|[A-Za-z]:[\\/]\w|/[\w.-]+/[\w./-]*|/(data|home|mnt|opt|root|srv|tmp|usr|var)\b)"
+)
 
 
 def problems(notebook: Path) -> list[str]:
@@ -66,7 +68,9 @@ def _in_code(tree: ast.Module, stem: str) -> list[str]:
             found += [_unpinned(node.module or "")]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
             if ABSOLUTE.match(node.value):
-                found.append(f"holds the path {node.value!r}, which other machines do not have; start at the project root")
+                found.append(
+                    f"holds the path {node.value!r}, which other machines do not have; start at the project root"
+                )
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "judge" and node.args:
             found += [_unregistered(node.args[0], stem)]
     return [what for what in found if what]
@@ -82,7 +86,9 @@ def _unpinned(module: str) -> str | None:
 @cache
 def _importable() -> set[str]:
     """Names that installed and pinned packages give to ``import``."""
-    pins = {_normal(line.split("==")[0]) for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line}
+    pins = {
+        _normal(line.split("==")[0]) for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line
+    }
     return {name for name, packages in packages_distributions().items() if pins & {_normal(p) for p in packages}}
 
 

@@ -116,7 +116,9 @@ def sweep(
                     rows[path] = json.loads(text)
         except Exception as error:
             finished = sum(_stored(path) is not None for path in rows)
-            error.add_note(f"{finished} of {len(rows)} cells are stored in {folder}; the same call computes only the rest")
+            error.add_note(
+                f"{finished} of {len(rows)} cells are stored in {folder}; the same call computes only the rest"
+            )
             raise
     return pd.DataFrame(
         [

@@ -15,7 +15,7 @@ import pytest
 from books import book, notebook
 
 # Four cells; the log says when each starts and ends, so that a test knows when to strike and what was repeated.
-CELLS = '''
+CELLS = """
 import os, time
 from utils.seeds import generator_for
 import torch
@@ -29,7 +29,7 @@ def step(*, seed):
     with open(log, "a") as file:
         file.write(f"end {seed}\\\\n")
     return rows
-'''.replace("\\\\n", "\\n")
+""".replace("\\\\n", "\\n")
 SWEEP = """
 import sys; sys.path.insert(0, "..")
 from utils.steps import step

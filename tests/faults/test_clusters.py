@@ -28,7 +28,11 @@ def cluster(tmp_path):
 
     def start(*command, code=ROOT, store, name):
         path = os.pathsep.join(map(str, [code, code / "tests"])) if code else ""
-        env = os.environ | {"PYTHONPATH": path, "COMPANION_STORE": str(store), "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error"}
+        env = os.environ | {
+            "PYTHONPATH": path,
+            "COMPANION_STORE": str(store),
+            "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error",
+        }
         env.pop("COMPANION_SCHEDULER", None)
         with (tmp_path / f"{name}.log").open("w") as log:
             running.append(subprocess.Popen(command, cwd=tmp_path, env=env, stdout=log, stderr=log))
@@ -116,7 +120,9 @@ def test_a_killed_worker_costs_only_its_cell(tmp_path, monkeypatch, cluster):
     kill(hands[0])
     out, err = caller.communicate(timeout=120)
     assert caller.returncode == 0, err
-    undisturbed = sweep(cells.slow, [{"seed": s, "log": str(log), "pause": 0.0} for s in range(4)], jobs=1, store=tmp_path / "b")
+    undisturbed = sweep(
+        cells.slow, [{"seed": s, "log": str(log), "pause": 0.0} for s in range(4)], jobs=1, store=tmp_path / "b"
+    )
     assert out.strip() == undisturbed.assign(pause=0.3).to_csv().strip()
     steps = [line.rsplit(" ", 1)[0] for line in log.read_text().splitlines()][:-20]
     assert len(finished) >= 1 and len(steps) <= 4 * 5 + 1, "at most the step that was killed is repeated"
@@ -131,18 +137,24 @@ def test_workers_with_other_code_are_told_apart(tmp_path, monkeypatch, cluster):
     with (other / "utils" / "seeds.py").open("a") as file:
         file.write("\n# another day's code\n")
     address, _ = cluster(workers=1, worker_code=other)
-    with scheduler(monkeypatch, address), pytest.raises(OtherCode, match=r"digest \w{12}\) than the caller \(digest \w{12}\)"):
+    with (
+        scheduler(monkeypatch, address),
+        pytest.raises(OtherCode, match=r"digest \w{12}\) than the caller \(digest \w{12}\)"),
+    ):
         sweep(cells.dice, GRID, store=tmp_path / "store")
     assert not list((tmp_path / "store").rglob("*.json"))
 
 
 def test_a_scheduler_without_the_code_is_named_instead_of_waited_for(tmp_path, monkeypatch, cluster):
     address, _ = cluster(workers=1, scheduler_code=None)
-    with scheduler(monkeypatch, address), pytest.raises(OtherCode, match="a Dask scheduler cannot import utils.sweeps"):
+    with scheduler(monkeypatch, address), pytest.raises(OtherCode, match=r"a Dask scheduler cannot import utils.sweeps"):
         sweep(cells.dice, GRID, store=tmp_path / "store")
 
 
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
-    with scheduler(monkeypatch, "tcp://127.0.0.1:9"), pytest.raises(ConnectionError, match="no Dask scheduler answers there"):
+    with (
+        scheduler(monkeypatch, "tcp://127.0.0.1:9"),
+        pytest.raises(ConnectionError, match="no Dask scheduler answers there"),
+    ):
         sweep(cells.dice, GRID, store=tmp_path / "store")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from faulty import build, environment, leftovers, namespace, result, without_network
+from faulty import environment, leftovers, namespace, result, without_network
 
 PYTHON = sys.executable
 
