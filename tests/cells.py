@@ -40,3 +40,8 @@ def fails(*, seed: int) -> list[dict]:
     if seed == 2:
         raise ValueError("seed 2 is broken")
     return [{"value": seed}]
+
+
+def where(*, seed: int) -> list[dict]:
+    """Which process it ran in."""
+    return [{"process": os.getpid(), "value": seed}]

@@ -54,15 +54,21 @@ def test_other_code_computes_anew(tmp_path, monkeypatch):
     grid = [{"seed": 2, "log": str(tmp_path / "log")}]
     sweep(cells.counted, grid, jobs=1, store=tmp_path / "store")
     monkeypatch.setattr(sweeps, "code_digest", lambda *sources: "other code")
+    sweeps._own_code.cache_clear()  # as a new process would
     sweep(cells.counted, grid, jobs=1, store=tmp_path / "store")
+    sweeps._own_code.cache_clear()
     assert (tmp_path / "log").read_text() == "2\n2\n"
 
 
 def test_a_cell_that_raises_loses_nothing_that_was_finished(tmp_path):
     grid = [{"seed": seed} for seed in range(4)]
-    with pytest.raises(ValueError, match="seed 2 is broken"):
+    with pytest.raises(ValueError, match="seed 2 is broken") as caught:
         sweep(cells.fails, grid, jobs=1, store=tmp_path)
     stored = list((tmp_path / "fails").iterdir())
+    assert caught.value.__notes__ == [
+        "raised by fails(seed=2)",
+        f"2 of 4 cells are stored in {tmp_path / 'fails'}; the same call computes only the rest",
+    ]
     assert len(stored) == 2 and all(path.suffix == ".json" for path in stored), "and leaves no temporary files"
 
 
@@ -97,6 +103,18 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
     )
     assert done.stdout.strip() == undisturbed.assign(pause=0.3).to_csv().strip()
     assert not list(store.rglob("*.scratch")) and not list(store.rglob("*.tmp"))
+
+
+def test_a_bar_shows_the_time_left(tmp_path, capfd):
+    sweep(
+        cells.counted,
+        [{"seed": s, "log": str(tmp_path / "log")} for s in range(3)],
+        jobs=1,
+        store=tmp_path,
+        description="dice",
+    )
+    shown = capfd.readouterr().err
+    assert "dice: 100%" in shown and "3/3 [00:00<00:00" in shown
 
 
 def test_an_empty_grid_is_named(tmp_path):

@@ -5,7 +5,8 @@ seeds, data                     random streams with names, real batches to start
 chains                          how the Gram matrix of a random network moves with depth
 claims (and claims.yml), cards  what is claimed and how it is judged, how a verdict looks
 plotting                        how figures look
-parameters, digest, run         declared parameters, what a run depends on, one notebook strictly
+sweeps, files                   grids of cells, here or on a cluster; files that are complete or not there
+parameters, digest, gate, run   declared parameters, what a run depends on, what bars a notebook, one notebook strictly
 ledger, build                   every verdict collected and checked, the whole book
 bench                           how fast the sampler is
 

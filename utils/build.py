@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from utils import bench, cards, colophon, items, ledger, pages
+from utils import bench, cards, colophon, gate, items, ledger, pages
 from utils.claims import registry
 from utils.digest import ROOT, files_digest, notebook_digest
 from utils.parameters import PROFILES, ParameterError
@@ -53,6 +53,9 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
     out = ROOT / "_build"
     notebooks = _notebooks()
     chosen = _items()
+    barred = [sentence for path in notebooks for sentence in gate.problems(path)]
+    if barred:
+        raise BuildFailed("nothing was run, these must not enter the book:\n  " + "\n  ".join(barred))
     executed = _execute(notebooks, out / "cache" / profile, profile, jobs or os.cpu_count() or 1)
 
     records = ledger.collect(executed)
@@ -239,7 +242,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     try:
         index = build(profile=options.profile)
-    except BuildFailed as error:
+    except (BuildFailed, OSError) as error:  # a full or read-only disk, say
         print(f"\nThe book was not built: {error}", file=sys.stderr)
         return 1
     print(f"The book is ready after {time.monotonic() - started:.0f} s: open {index}")

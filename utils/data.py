@@ -13,6 +13,7 @@ import hashlib
 import math
 import os
 import pickle
+import time
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -191,6 +192,10 @@ def _downloaded() -> Path:
         # What an interrupted unpacking left half-written is unpacked again, not complained about.
         if (folder / file).exists() and _md5((folder / file).read_bytes()) != digest:
             (folder / file).unlink()
+    for part in cache.glob("tmp*"):
+        # Pooch's name for a download under way; one that was killed would stay for good.
+        if time.time() - part.stat().st_mtime > 3600:
+            part.unlink(missing_ok=True)
     try:
         pooch.retrieve(
             ARCHIVE,

@@ -167,7 +167,8 @@ def lyapunov_gap(h: Tensor) -> Tensor:
     ValueError, TypeError
         As :func:`spectrum`.
     """
-    return (1 / h.shape[-1] - spectrum(h)[..., -1]).clamp(min=0)
+    least = spectrum(h)[..., -1]
+    return (1 / h.shape[-1] - least).clamp(min=0)
 
 
 def least_singular_value(h: Tensor) -> Tensor:

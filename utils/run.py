@@ -7,14 +7,15 @@ written. Exit 1: the notebook failed; OUTPUT is untouched and the failed copy li
 import argparse
 import os
 import sys
-import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import papermill
 
 from utils.digest import notebook_digest
+from utils.files import clear_stale, temporary_beside
 from utils.parameters import PROFILES, ParameterError, check, declared, parse_value, profile_overrides
 
 __all__ = ["PINNED", "NotebookFailed", "faults", "main", "resolve", "run"]
@@ -110,11 +111,7 @@ def run(
     values = resolve(notebook, profile, parameters or {})
     digest = notebook_digest(notebook, values)
 
-    output.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.stem}.", suffix=".ipynb")
-    os.close(handle)
-    temporary = Path(name)
-    failed = output.with_suffix(".failed.ipynb")
+    temporary, failed = _room_for(output)
     started = time.monotonic()
     try:
         try:
@@ -132,28 +129,50 @@ def run(
             wrong = faults(executed)
             if wrong:
                 raise RuntimeError("; ".join(wrong))
+            executed.metadata["companion"] = {
+                "digest": digest,
+                "profile": profile,
+                "parameters": values,
+                "seconds": round(time.monotonic() - started, 1),
+            }
+            # Papermill's record of temporary and absolute paths would differ on every machine.
+            executed.metadata["papermill"] |= {"input_path": notebook.name, "output_path": output.name}
+            for cell in executed.cells:
+                if "injected-parameters" in cell.metadata.get("tags", []):
+                    cell.metadata["tags"].append("remove-cell")
+            nbformat.write(executed, temporary)
+            temporary.replace(output)
         except Exception as error:
-            # Whatever happened, papermill has saved how far it got; without that there is nothing to keep.
-            if temporary.stat().st_size:
+            # Whatever happened, papermill has saved how far it got, unless the disk is what failed.
+            kept = _is_notebook(temporary)
+            if kept:
                 temporary.replace(failed)
             reason = str(error).strip() or type(error).__name__
-            raise NotebookFailed(f"{notebook} failed; see {failed}\n{reason}") from error
-        executed.metadata["companion"] = {
-            "digest": digest,
-            "profile": profile,
-            "parameters": values,
-            "seconds": round(time.monotonic() - started, 1),
-        }
-        # Papermill's record of temporary and absolute paths would differ on every machine.
-        executed.metadata["papermill"] |= {"input_path": notebook.name, "output_path": output.name}
-        for cell in executed.cells:
-            if "injected-parameters" in cell.metadata.get("tags", []):
-                cell.metadata["tags"].append("remove-cell")
-        nbformat.write(executed, temporary)
-        temporary.replace(output)
+            where = f"see {failed}" if kept else "how far it got could not be saved"
+            raise NotebookFailed(f"{notebook} failed; {where}\n{reason}") from error
         failed.unlink(missing_ok=True)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _room_for(output: Path) -> tuple[Path, Path]:
+    """Where to run and where to leave a failed copy, after seeing that files can be written there."""
+    temporary = temporary_beside(output)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        clear_stale(output.parent)
+        temporary.touch()
+    except OSError as error:
+        raise NotebookFailed(f"cannot write to {output.parent} ({error.strerror}); nothing was run") from error
+    return temporary, output.with_suffix(".failed.ipynb")
+
+
+def _is_notebook(path: Path) -> bool:
+    try:
+        return bool(nbformat.read(path, as_version=4).cells)
+    except Exception:  # empty, or cut off by a full disk
+        return False
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,128 @@
+"""A book whose second notebook sweeps, processes to kill in it, and machines with one thing taken away."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from books import book, notebook
+
+# Four cells; the log says when each starts and ends, so that a test knows when to strike and what was repeated.
+CELLS = """
+import os, time
+from utils.seeds import generator_for
+import torch
+
+def step(*, seed):
+    log = os.environ["FAULT_LOG"]
+    with open(log, "a") as file:
+        file.write(f"start {seed}\\\\n")
+    time.sleep(float(os.environ.get("FAULT_PAUSE", "0")))
+    rows = [{"value": float(torch.randn((), generator=generator_for(seed, "step")))}]
+    with open(log, "a") as file:
+        file.write(f"end {seed}\\\\n")
+    return rows
+""".replace("\\\\n", "\\n")
+SWEEP = """
+import sys; sys.path.insert(0, "..")
+from utils.steps import step
+from utils.sweeps import sweep
+sweep(step, [{"seed": seed} for seed in range(4)], jobs=2)
+"""
+
+
+def sweeping_book(root: Path) -> Path:
+    """:func:`books.book`, its second notebook a sweep of four cells in two processes."""
+    book(root)
+    (root / "utils" / "steps.py").write_text(CELLS)
+    notebook(root / "notebooks" / "second.ipynb", "width * 2", SWEEP, "width * 3")
+    return root
+
+
+def environment(root: Path, pause: float = 0.0, **others: str) -> dict[str, str]:
+    """For processes of a book: a store and a log of its own."""
+    ours = {"COMPANION_STORE": str(root / "store"), "FAULT_LOG": str(root / "log"), "FAULT_PAUSE": str(pause)}
+    return {name: value for name, value in os.environ.items() if name != "COMPANION_SCHEDULER"} | ours | others
+
+
+def build(root: Path, **options) -> subprocess.CompletedProcess:
+    """``python -m utils.build`` in a book."""
+    command = [sys.executable, "-m", "utils.build"]
+    return subprocess.run(
+        command, cwd=root, env=environment(root, **options), capture_output=True, text=True, timeout=300
+    )
+
+
+def lines(root: Path) -> list[str]:
+    """What the cells noted so far."""
+    return (root / "log").read_text().splitlines() if (root / "log").exists() else []
+
+
+def until(condition, *, seconds: float = 120, process: subprocess.Popen | None = None):
+    """Wait for something to be true and return it; fail if it takes too long or the process is over first."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited too long"
+        assert process is None or process.poll() is None, f"over too early: {process.communicate()}"
+        time.sleep(0.02)
+    return value
+
+
+def kill(process: psutil.Process | subprocess.Popen) -> None:
+    """Kill -9."""
+    os.kill(process.pid, signal.SIGKILL)
+
+
+def result(root: Path) -> dict[str, object]:
+    """All that a build shows: verdicts, every notebook's outputs, every page; and nothing of when it ran."""
+    out = root / "_build"
+    shown = {"claims": json.loads((out / "claims.json").read_text())}
+    for path in sorted((out / "executed").iterdir()):
+        cells = nbformat.read(path, as_version=4).cells
+        # Progress bars are on the error stream, and say how long things took.
+        shown[path.name] = [
+            [output for output in cell.get("outputs", []) if output.get("name") != "stderr"] for cell in cells
+        ]
+    for path in sorted((out / "html").rglob("*.html")):
+        if path.name != "second.html":  # the progress bar again
+            shown[path.relative_to(out).as_posix()] = path.read_bytes()
+    return shown
+
+
+def leftovers(root: Path) -> list[str]:
+    """Temporary files anywhere in a book."""
+    return sorted(
+        path.relative_to(root).as_posix()
+        for path in root.rglob(".*")
+        if path.is_file() and path.name not in (".digest", ".buildinfo", ".nojekyll")
+    ) + sorted(path.relative_to(root).as_posix() for path in (root / "store").rglob("*.scratch"))
+
+
+def namespace(*flags: str) -> list[str]:
+    """The start of a command that runs in namespaces of its own, as root or without; skip where the kernel forbids it."""
+    if shutil.which("unshare") is None:
+        pytest.skip("no `unshare` here: namespaces cannot be made")
+    for user in ([], ["--user", "--map-root-user"]):
+        command = ["unshare", *user, *flags]
+        if subprocess.run([*command, "true"], capture_output=True).returncode == 0:
+            return command
+    pytest.skip(f"the kernel forbids `unshare {' '.join(flags)}`")
+
+
+# Loopback only, as a machine without a network has it: kernels are reached through it.
+NO_NETWORK = (
+    "import fcntl, os, socket, struct, sys; s = socket.socket(); "
+    "fcntl.ioctl(s, 0x8914, struct.pack('16sh14x', b'lo', 0x41)); os.execvp(sys.argv[1], sys.argv[1:])"
+)
+
+
+def without_network(*command: str) -> list[str]:
+    """A command, in a network namespace in which only loopback is up."""
+    return [*namespace("--net"), sys.executable, "-c", NO_NETWORK, *command]

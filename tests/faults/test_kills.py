@@ -1,0 +1,198 @@
+"""Kill -9 in the middle of a build: what is said, what is left, and that the next build equals an undisturbed one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from faulty import build, environment, kill, leftovers, lines, result, until
+
+from utils.sweeps import _stored
+
+
+def test_two_builds_from_clean_agree(undisturbed):
+    one, two = undisturbed
+    assert one.keys() == two.keys() and one == two
+
+
+def descendants(process, *words):
+    """Processes below one whose command lines hold all the words."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        try:
+            if all(word in " ".join(child.cmdline()) for word in words):
+                found.append(child)
+        except psutil.NoSuchProcess:
+            pass
+    return found
+
+
+def of_book(root):
+    """Processes that belong to a book, wherever they hang."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("FAULT_LOG") == str(root / "log") and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            pass
+    return found
+
+
+VICTIMS = {
+    "kernel": (("ipykernel_launcher",), 1, "Kernel died"),
+    "worker": (("loky", "--process-name"), 1, "A worker process managed by the executor was unexpectedly terminated"),
+    "runner": (("utils.run", "second"), 1, "second: FAILED"),
+    "build": ((), -signal.SIGKILL, ""),
+}
+
+
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_a_kill_in_the_middle_costs_only_what_was_not_finished(root, undisturbed, victim):
+    words, status, message = VICTIMS[victim]
+    command, said = [sys.executable, "-m", "utils.build"], root / "said"
+    with said.open("w") as file:
+        started = subprocess.Popen(
+            command, cwd=root, env=environment(root, pause=3), stdout=file, stderr=file, start_new_session=True
+        )
+    # Two of four cells are stored, the others are being computed.
+    until(lambda: len(list((root / "store").rglob("*.json"))) >= 2 and len(lines(root)) >= 6, process=started)
+    if victim == "build":
+        os.killpg(started.pid, signal.SIGKILL)
+    else:
+        sweeping = [p for p in descendants(started, "utils.run") if "second" in " ".join(p.cmdline())]
+        kill(descendants(sweeping[0], *words)[0] if victim != "runner" else sweeping[0])
+    assert started.wait(timeout=120) == status, said.read_text()
+    assert message in said.read_text()
+
+    assert not (root / "_build" / "html").exists() and not (root / "_build" / "claims.json").exists()
+    entries = list((root / "store").rglob("*.json"))
+    assert all(_stored(path) for path in entries if not path.name.startswith("."))
+    until(lambda: not of_book(root), seconds=60)  # no kernel, no worker runs on
+    before = lines(root)
+    finished = [line.split()[1] for line in before if line.startswith("end")]
+
+    again = build(root)
+    assert again.returncode == 0, again.stdout + again.stderr
+    repeated = [line.split()[1] for line in lines(root)[len(before) :] if line.startswith("start")]
+    assert len(finished) >= 2 and not set(finished) & set(repeated), "no finished cell is computed again"
+    assert result(root) == undisturbed[0]
+    assert leftovers(root) == [] and not list((root / "_build").rglob("*.failed.ipynb"))
+
+
+def test_a_killed_runner_leaves_nothing_that_piles_up(root):
+    """Killed outright, it cannot clean up after itself: the next run does, and spares the file of one that lives."""
+    target = root / "out" / "second.ipynb"
+    command = [sys.executable, "-m", "utils.run", "notebooks/second.ipynb", str(target)]
+    first = subprocess.Popen(command, cwd=root, env=environment(root, pause=60), stderr=subprocess.DEVNULL)
+    until(lambda: lines(root), process=first)
+    assert len(leftovers(root)) == 1
+    second = subprocess.Popen(command, cwd=root, env=environment(root, pause=60), stderr=subprocess.DEVNULL)
+    until(lambda: len(lines(root)) >= 4, process=second)
+    assert len(leftovers(root)) == 2, "both live"
+    kill(first), kill(second)
+    first.wait(), second.wait()
+    done = subprocess.run(command, cwd=root, env=environment(root), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in target.parent.iterdir()] == ["second.ipynb"]
+
+
+def test_a_writer_killed_before_its_file_is_in_place_is_not_believed(root):
+    """Kill -9 between writing a finished cell and moving it into place; the next sweep computes it and clears up."""
+    script = (
+        "import os, pathlib, sys\n"
+        "from utils.steps import step\n"
+        "from utils.sweeps import sweep\n"
+        "if len(sys.argv) > 1:\n"
+        "    pathlib.Path.replace = lambda *a: os.kill(os.getpid(), 9)\n"
+        "print(sweep(step, [{'seed': s} for s in range(3)], jobs=1).to_csv())\n"
+    )
+    (root / "go.py").write_text(script)
+    options = {"cwd": root, "env": environment(root, PYTHONPATH=str(root)), "capture_output": True, "text": True}
+    killed = subprocess.run([sys.executable, "go.py", "killed"], **options)
+    assert killed.returncode == -signal.SIGKILL and len(leftovers(root)) == 1
+    done = subprocess.run([sys.executable, "go.py"], **options)
+    assert done.returncode == 0, done.stderr
+    assert leftovers(root) == [] and lines(root).count("start 0") == 2
+    assert len(list((root / "store" / "step").iterdir())) == 3
+
+
+def test_two_builds_at_once_do_not_harm_each_other(root, undisturbed):
+    """They share store, cache and tree of notebooks; whatever one of them makes, the other may use."""
+    command = [sys.executable, "-m", "utils.run", "notebooks/second.ipynb"]
+    both = [
+        subprocess.Popen([*command, f"out/{name}.ipynb"], cwd=root, env=environment(root, pause=0.2),
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for name in ("a", "b")
+    ]  # fmt: skip
+    for process in both:
+        _, err = process.communicate(timeout=200)
+        assert process.returncode == 0, err
+    outputs = []
+    for name in ("a", "b"):
+        cells = json.loads((root / "out" / f"{name}.ipynb").read_text())["cells"]
+        outputs.append([o["data"] for c in cells for o in c.get("outputs", []) if "data" in o])
+    assert outputs[0] == outputs[1] and len(outputs[0]) == 3
+    assert leftovers(root) == []
+
+
+def test_a_store_written_by_other_code_is_not_used(root, undisturbed):
+    assert build(root).returncode == 0
+    steps = root / "utils" / "steps.py"
+    steps.write_text(steps.read_text().replace('generator_for(seed, "step")', 'generator_for(seed, "other step")'))
+    assert build(root).returncode == 0
+    assert lines(root).count("start 0") == 2, "the same cell by other code is another cell"
+    assert result(root)["second.ipynb"] != undisturbed[0]["second.ipynb"]
+    steps.write_text(steps.read_text().replace('"other step"', '"step"'))
+    assert build(root).returncode == 0
+    assert lines(root).count("start 0") == 2 and result(root) == undisturbed[0], "and the first one is still there"
+
+
+def test_code_edited_under_a_running_kernel_is_not_mistaken_for_what_runs(root):
+    """The kernel has the module as it was; its results must not be stored as those of the file as it is now."""
+    script = (
+        "import pathlib\n"
+        "from utils.steps import step\n"
+        "from utils.sweeps import sweep\n"
+        "sweep(step, [{'seed': 0}], jobs=1)\n"
+        "file = pathlib.Path('utils/steps.py')\n"
+        "file.write_text(file.read_text().replace('generator_for(seed,', 'generator_for(seed + 1,'))\n"
+        "sweep(step, [{'seed': 0}], jobs=1)\n"
+    )
+    (root / "go.py").write_text(script)
+    env = environment(root, PYTHONPATH=str(root))
+    done = subprocess.run([sys.executable, "go.py"], cwd=root, env=env, capture_output=True, text=True)
+    assert done.returncode == 1 and "restart the workers, or the notebook's kernel" in done.stderr
+    assert len(list((root / "store" / "step").iterdir())) == 1
+
+
+@pytest.mark.parametrize("fault", ["half-run", "error", "truncated"])
+def test_a_bad_copy_in_the_cache_is_run_again_not_shown(root, undisturbed, fault):
+    assert build(root).returncode == 0
+    entry = root / "_build" / "cache" / "fast" / "second.ipynb"
+    content = json.loads(entry.read_text())
+    last = [cell for cell in content["cells"] if cell["cell_type"] == "code"][-1]
+    if fault == "half-run":
+        last["execution_count"], last["outputs"] = None, []
+    elif fault == "error":
+        last["outputs"] = [{"output_type": "error", "ename": "ValueError", "evalue": "late", "traceback": []}]
+    text = json.dumps(content)
+    entry.write_text(text[: len(text) // 2] if fault == "truncated" else text)
+    again = build(root)
+    assert "1 to run, 1 unchanged" in again.stdout and again.returncode == 0
+    assert result(root) == undisturbed[0]
+
+
+def test_a_killed_build_does_not_hold_up_a_later_one(root):
+    """No lock outlives its holder."""
+    started = subprocess.Popen([sys.executable, "-m", "utils.build"], cwd=root, env=environment(root, pause=30),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    until(lambda: lines(root), process=started)
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+    begun = time.monotonic()
+    assert build(root).returncode == 0 and time.monotonic() - begun < 120

@@ -1,0 +1,90 @@
+"""The gate, tried on notebooks broken on purpose (``fixtures/gate``) and on the book's own."""
+
+import shutil
+
+import nbformat
+import pytest
+from books import book, run
+
+from utils.digest import ROOT
+from utils.gate import problems
+
+BROKEN = ROOT / "tests" / "fixtures" / "gate"
+WHY = {
+    "committed_with_outputs": "cell 2 is committed with outputs",
+    "missing_parameters_cell": "0 cells tagged 'parameters', expected exactly one",
+    "unknown_parameter": "no parameter 'widht'; did you mean 'width'?",
+    "wrong_type": "parameter 'width': 'wide' is a string, expected an integer",
+    "out_of_range": "parameter 'width': 800 is out of range, expected 2 to 100",
+    "undeclared_claim": "cell 3 judges claim 'thm99', which utils/claims.yml does not declare",
+    "claim_of_another_notebook": "cell 3 judges claim 'thm1', which utils/claims.yml declares for 0",
+    "absolute_path": "cell 3 holds the path '/home/someone/results.npy'",
+    "import_not_in_the_requirements": "cell 2 imports 'polars', which requirements.txt does not pin",
+    "not_python": "cell 2 is not plain Python",
+}
+
+
+@pytest.mark.parametrize(("name", "words"), WHY.items())
+def test_a_broken_notebook_is_kept_out_for_one_stated_reason(name, words):
+    (sentence,) = problems(BROKEN / f"{name}.ipynb")
+    assert sentence.startswith(f"{name}: ") and words in sentence
+
+
+def test_every_broken_notebook_is_tried():
+    assert {path.stem for path in BROKEN.glob("*.ipynb")} == {*WHY, "good", "raises"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_the_books_own_notebooks_pass(path):
+    assert problems(path) == []
+
+
+@pytest.mark.parametrize("name", ["good", "raises"])
+def test_what_only_a_run_can_tell_passes(name):
+    assert problems(BROKEN / f"{name}.ipynb") == []
+
+
+def test_what_is_no_notebook_is_named(tmp_path):
+    half = tmp_path / "half.ipynb"
+    half.write_text((BROKEN / "good.ipynb").read_text()[:100])
+    (sentence,) = problems(half)
+    assert "half.ipynb cannot be read as a notebook" in sentence
+
+
+@pytest.mark.parametrize(
+    ("code", "barred"),
+    [
+        ("open('/tmp/x')", True),
+        ("open('/work/shared/data')", True),
+        ("open('~/data/x')", True),
+        (r"open('C:\\data\\x')", True),
+        ("open('file:///x')", True),
+        ("open(f'/scratch/me/{width}')", True),
+        ("open(f'{root}/data/x')", False),
+        ("'https://www.cs.toronto.edu/~kriz/cifar.html'", False),
+        ("'a/b', '1/n', '/', 'n/d', ' / ', '//', '/s', r'$/\\sqrt{n}$'", False),
+    ],
+)
+def test_paths_of_one_machine_are_told_from_other_strings(tmp_path, code, barred):
+    cells = nbformat.read(BROKEN / "good.ipynb", as_version=4)
+    cells.cells[2].source = code
+    nbformat.write(cells, tmp_path / "n.ipynb")
+    assert ("holds the path" in "".join(problems(tmp_path / "n.ipynb"))) == barred
+
+
+def test_the_build_keeps_them_out_before_anything_runs(tmp_path):
+    root = book(tmp_path)
+    for path in BROKEN.iterdir():
+        shutil.copy(path, root / "notebooks" / path.name)
+    toc = root / "_toc.yml"
+    toc.write_text(toc.read_text() + "".join(f"- file: notebooks/{name}\n" for name in [*WHY, "good", "raises"]))
+    done = run(root, "utils.build")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert all(f"  {name}: " in done.stderr for name in WHY) and "good:" not in done.stderr
+    assert not (root / "_build").exists(), "nothing was run"
+
+
+def test_one_that_raises_is_kept_out_by_its_run(tmp_path):
+    done = run(ROOT, "utils.run", BROKEN / "raises.ipynb", tmp_path / "raises.ipynb")
+    assert done.returncode == 1 and "the layer is too narrow" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["raises.failed.ipynb"]
