@@ -52,6 +52,7 @@
     const k = Math.floor(Math.log10(x));
     return `${(x / 10 ** k).toFixed(1)}·${power(k)}`;
   }
+  const decades = (x) => Math.log10(Math.max(x, 1e-300)); // smaller ones than doubles hold are drawn there
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
   const rms = (values) => Math.sqrt(mean(values.map((x) => x * x)));
   /** Quantile by linear interpolation, as NumPy's. */
@@ -68,7 +69,7 @@
     const words = [
       `With batch normalization the gap of ${n} samples goes from ${digits(state.gaps[0][0])} to ${digits(last)} in ` +
         `${depth} layers of width ${number(d)}` + (runs > 1 ? ` (root mean square of ${runs} networks)` : "") + ": " +
-        `${digits(last / floor)} times the floor, ${digits(floor)}.`,
+        `${(last / floor).toFixed(2)} times the floor, ${digits(floor)}.`,
       `Without it the gap is ${digits(rms(state.plain[depth]))}.`,
     ];
     if (centred) {
@@ -80,7 +81,7 @@
       const layer = state.bound.findIndex((x) => x !== null);
       words.push(
         `Theorem 1 speaks from layer ${layer} on; its bound ends at ${digits(state.bound[depth] ?? state.bound[layer])}, ` +
-          `${digits((state.bound[depth] ?? state.bound[layer]) / last)} times the gap.`,
+          `${((state.bound[depth] ?? state.bound[layer]) / last).toPrecision(2)} times the gap.`,
       );
     } else {
       const needed = Math.ceil(9 * n ** 4 / (1 - 1 / n));
@@ -89,7 +90,7 @@
           `For ${n} samples it can speak only at widths above ${number(needed)}, from the best start.`,
       );
     }
-    const least = Math.exp(mean(state.least[depth].map((x) => Math.log(Math.max(x, 1e-300)))));
+    const least = 10 ** mean(state.least[depth].map(decades));
     if (d < critical) {
       words.push(
         `Width ${number(d)} is below the critical width of about ${number(Math.round(critical))}: the batch loses rank. ` +
@@ -109,10 +110,10 @@
   const ink = () => style("--explorer-ink");
   const COLORS = {
     bn: () => style("--explorer-bn"), vanilla: () => style("--explorer-vanilla"), bound: () => style("--explorer-bound"),
-    bnBand: () => style("--explorer-bn") + "2b", vanillaBand: () => style("--explorer-vanilla") + "2b",
+    bnBand: () => style("--explorer-bn") + style("--explorer-band"), vanillaBand: () => style("--explorer-vanilla") + style("--explorer-band"),
   };
 
-  function plot(parent, height, lines, bands, range) {
+  function plot(parent, height, lines, bands, y, labels) {
     const axis = (extra) => ({
       stroke: ink, grid: { stroke: () => style("--explorer-grid"), width: 1 }, ticks: { show: false },
       font: "13px system-ui, sans-serif", ...extra,
@@ -120,10 +121,10 @@
     const options = {
       width: parent.clientWidth, height, legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: false, range: () => [0, setting.depth] }, y: { distr: 3, range } },
+      scales: { x: { time: false, range: () => [0, setting.depth] }, y },
       axes: [
         axis({ size: 28, incrs: [1, 2, 5, 10, 20, 50, 100] }),
-        axis({ size: 54, values: (_, splits) => splits.map(label) }),
+        axis({ size: 54, ...labels }),
       ],
       series: [{}, ...lines.map((line) => ({ points: { show: false }, spanGaps: false, ...line }))],
       bands,
@@ -147,13 +148,16 @@
       { stroke: ink, width: 1.5, dash: [7, 4] }, { stroke: ink, width: 1.5, dash: [2, 3] }, { stroke: COLORS.bound, width: 2.5, dash: [12, 3, 3, 3] },
     ],
     [{ series: [1, 2], fill: COLORS.vanillaBand }, { series: [4, 5], fill: COLORS.bnBand }],
-    () => [Math.min(state.lowest, sampler.floor(setting.n, setting.d, setting.centred)) * 0.6, 1.2],
+    { distr: 3, range: () => [Math.min(state.lowest, sampler.floor(setting.n, setting.d, setting.centred)) * 0.6, 1.2] },
+    { values: (_, splits) => splits.map(label) },
   );
+  // Its logarithm on a plain axis: it may run over hundreds of decades.
   const leastPlot = plot(
     find("least"), 180,
     [hidden, hidden, { stroke: COLORS.bn, width: 2.5 }, { stroke: ink, width: 1.5, dash: [7, 4] }],
     [{ series: [1, 2], fill: COLORS.bnBand }],
-    () => [Math.max(state.leastLowest / 3, 1e-300), 3],
+    { range: () => [Math.min(Math.log10(state.leastLowest) - 0.3, -1), 0.3] },
+    { values: (_, splits) => splits.map((k) => (Number.isInteger(k) ? label(10 ** k) : "")), incrs: [1, 2, 5, 10, 20, 50, 100], space: 26 },
   );
 
   // ---------------------------------------------------------------- the state of the present draw
@@ -191,7 +195,7 @@
       // λ of Theorem 1: the least eigenvalue that any run has met so far.
       state.worst = Math.min(state.worst, ...bn.map((x) => x.least / n));
       state.lowest = Math.min(state.lowest, mean(state.gaps[layer]));
-      state.leastLowest = Math.min(state.leastLowest, ...bn.map((x) => Math.max(x.least, 1e-300)));
+      state.leastLowest = Math.min(state.leastLowest, 10 ** Math.min(...bn.map((x) => decades(x.least))));
     }
     state.share = share;
     if (!drawing) drawing = requestAnimationFrame(draw);
@@ -208,10 +212,9 @@
       edge(state.gaps, 0.95), edge(state.gaps, 0.05), full(state.gaps.map(mean)),
       full(state.theory.map((y) => y.gap || null)), x.map(() => floor), full(state.bound),
     ]);
-    const shown = state.least.map((row) => row.map((y) => Math.max(y, 1e-300)));
+    const shown = state.least.map((row) => row.map(decades));
     leastPlot.setData([
-      x, edge(shown, 0.95), edge(shown, 0.05), full(shown.map((row) => Math.exp(mean(row.map(Math.log))))),
-      full(state.theory.map((y) => Math.max(y.least, 1e-300))),
+      x, edge(shown, 0.95), edge(shown, 0.05), full(shown.map(mean)), full(state.theory.map((y) => decades(y.least))),
     ]);
     find("legend-bound").hidden = !state.bound.some((y) => y !== null);
     const done = count > setting.depth;
@@ -249,7 +252,7 @@
     state.gaps.forEach((row, layer) => {
       const line = body.insertRow();
       const cells = [
-        layer, mean(row), state.theory[layer].gap, state.bound[layer], mean(state.plain[layer]), Math.exp(mean(state.least[layer].map((y) => Math.log(Math.max(y, 1e-300))))),
+        layer, mean(row), state.theory[layer].gap, state.bound[layer], mean(state.plain[layer]), 10 ** mean(state.least[layer].map(decades)),
       ];
       cells.forEach((value, i) => {
         const cell = i === 0 ? document.createElement("th") : document.createElement("td");
@@ -338,7 +341,7 @@
   find("centred").addEventListener("change", (event) => change({ centred: event.target.checked }));
   find("again").addEventListener("click", () => change({ seed: (setting.seed + 1) % 2 ** 31 }));
   window.addEventListener("hashchange", () => {
-    if (!/^#n\d/.test(location.hash)) return; // a heading's anchor
+    if (!/^(#n\d|$)/.test(location.hash)) return; // a heading's anchor
     setting = parse(location.hash);
     show();
     begin();
