@@ -58,7 +58,8 @@ def book(root: Path) -> Path:
         "format: jb-book\nroot: book/intro\nchapters:\n- file: notebooks/first\n- file: notebooks/second\n"
     )
     (root / "book").mkdir()
-    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+    for name in ("_static", "_ext"):
+        shutil.copytree(ROOT / "book" / name, root / "book" / name, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "book" / "references.bib").write_text("")
     (root / "book" / "intro.md").write_text(
         "# Intro\n\n```{raw} html\n:file: _generated/claims_table.html\n```\n\n$x^2$ and {doc}`../notebooks/first`\n"

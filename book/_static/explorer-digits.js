@@ -1,5 +1,5 @@
 // 32 images of handwritten digits, one row an image, one character a pixel: its value from 0 to 16 in base 17.
-// Made by tests/book/digits.py from scikit-learn's copy of Alpaydin and Kaynak's data (UCI repository, CC BY 4.0).
+// Made by `python -m tests.book.digits` from scikit-learn's copy of Alpaydin and Kaynak's data (UCI repository, CC BY 4.0).
 const EXPLORER_DIGITS = `
 000dc000000eg100001fg100004gg300005fg9000000cf10001b9gb2000bgggg
 0003ed30000c9880000c8b600007eb10018cf50006e04c00007c1f200003df20

@@ -5,22 +5,10 @@ import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
+from built import HTML, pages
 from playwright.sync_api import sync_playwright
-
-from utils.digest import ROOT
-
-HTML = ROOT / "_build" / "html"
-# What the theme builds beside the book's pages, and no reader needs to be able to read aloud.
-GENERATED = {"genindex.html"}
-
-
-def pages() -> list[str]:
-    """Every page a reader can reach, relative to the book's root."""
-    found = [path.relative_to(HTML).as_posix() for path in sorted(HTML.rglob("*.html"))]
-    return [page for page in found if not page.startswith("_static/") and page not in GENERATED | {"index.html"}]
 
 
 def pytest_generate_tests(metafunc):
@@ -93,14 +81,3 @@ def visit(browser):
     yield visit
     for context in contexts:
         context.close()
-
-
-def leaving(page) -> list[str]:
-    """Addresses outside the machine that a page asked for."""
-    here = ("http://127.0.0.1:", "file:", "data:", "blob:")
-    return [url for url in page.requested if not url.startswith(here)]
-
-
-def is_ours(path: Path) -> bool:
-    """Whether a file belongs to the built book."""
-    return path.resolve().is_relative_to(HTML.resolve()) and path.is_file()

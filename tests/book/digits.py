@@ -1,17 +1,12 @@
-"""The images the explorer ships: ``python tests/book/digits.py`` writes ``book/_static/explorer-digits.js``."""
-
-import sys
-from pathlib import Path
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+"""The images the explorer ships: ``python -m tests.book.digits`` writes ``book/_static/explorer-digits.js``."""
 
 from utils.data import batches
+from utils.digest import ROOT
 from utils.seeds import generator_for
 
 TARGET = ROOT / "book" / "_static" / "explorer-digits.js"
 HEAD = """// 32 images of handwritten digits, one row an image, one character a pixel: its value from 0 to 16 in base 17.
-// Made by tests/book/digits.py from scikit-learn's copy of Alpaydin and Kaynak's data (UCI repository, CC BY 4.0).
+// Made by `python -m tests.book.digits` from scikit-learn's copy of Alpaydin and Kaynak's data (UCI repository, CC BY 4.0).
 const EXPLORER_DIGITS = `
 """
 TAIL = """`.trim().split("\\n").map((row) => Array.from(row, (pixel) => parseInt(pixel, 17)));

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from conftest import HTML, is_ours, leaving
+from built import HTML, is_ours, leaving
 
 # What the theme brings and nothing of ours can mend: (rule, part of the element's selector, reason). Nothing at present:
 # book/_ext/finish.py and book/_static/mended.css mend what it gets wrong.

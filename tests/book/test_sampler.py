@@ -4,6 +4,7 @@ Every comparison in law is made a second time with a sampler that forgets to div
 Seeds are fixed; were they not, each passing comparison would fail with the probability it declares.
 """
 
+import json
 import math
 import re
 
@@ -34,7 +35,8 @@ def sampler(browser):
     def evaluate(body, value=None, *, broken=False):
         assert SOURCE.count(NORM) == 1
         source = SOURCE.replace(NORM, "1 / width") if broken else SOURCE
-        return page.evaluate(f"(value) => {{ {source}\nconst s = companionSampler(); {body} }}", value)
+        function = f"(value) => JSON.stringify((() => {{ {source}\nconst s = companionSampler(); {body} }})())"
+        return json.loads(page.evaluate(function, value))  # as one text: Playwright hands over numbers one by one
 
     yield evaluate
     page.close()
@@ -105,7 +107,9 @@ def deviation(sampler, broken):
         for j in range(i + 1)
     ]
     square = np.array([gap for _, gap in drawn])
-    return worst_deviation([*cells, Cell("square gap", square, float(theory.expected_square_gap(LAM, WIDTH)), 0.01)], ALPHA)
+    return worst_deviation(
+        [*cells, Cell("square gap", square, float(theory.expected_square_gap(LAM, WIDTH)), 0.01)], ALPHA
+    )
 
 
 def test_one_layer_has_the_exact_moments(sampler):
@@ -194,14 +198,15 @@ def test_floor_bound_and_largest_gap_are_pythons(sampler):
 
 
 def test_small_eigenvalues_keep_their_relative_accuracy(sampler):
+    """Columns of decreasing size, as a chain that loses rank makes them: the last eigenvalue is 1e-100 of the first."""
     rotation = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(2))).Q
-    sigma = 10.0 ** -torch.arange(0, 60, 10)
     lower = rotation.tril() + 3 * torch.eye(6)
-    l = (lower * sigma).flatten().tolist()  # graded columns, as the chain makes them
-    lam = sampler("return s.spectrum(Float64Array.from(value), 6)", l)
-    exact = torch.linalg.det(lower[:5, :5]) / torch.linalg.det(lower)  # the last column's distance from the others
-    tail = lam[5] * float((torch.tensor(l) ** 2).sum()) / float(sigma[5]) ** 2
-    assert tail == pytest.approx(float(torch.linalg.inv(lower)[5].square().sum()) ** -1, rel=1e-6), exact
+    size = 10.0 ** -torch.arange(0, 60, 10)
+    root = lower * size
+    lam = sampler("return s.spectrum(Float64Array.from(value), 6)", root.flatten().tolist())
+    # To leading order the last singular value is the last column's distance from the span of the others.
+    distance = size[5] / torch.linalg.vector_norm(torch.linalg.inv(lower)[5])
+    assert math.sqrt(lam[5]) == pytest.approx(float(distance / torch.linalg.matrix_norm(root)), rel=1e-9)
 
 
 def test_the_critical_width_is_the_one_notebook_02_measures(sampler):
