@@ -175,7 +175,7 @@ function companionSampler() {
   // ---------------------------------------------------------------- the two chains
   const BLOCK = 2048; // rows between two reports of progress
 
-  /** One layer with BN: the next L, given the rows' width; `report(rows)` after each block, if there is one. */
+  /** One layer with BN: the next L; `report(rows)` after each block of rows, if there is one. */
   function bnLayer(l, n, width, random, report) {
     const a = new Float64Array(n * n), w = new Float64Array(n);
     for (let row = 1; row <= width; row++) {

@@ -48,6 +48,6 @@ function companionWorker(sampler, post) {
       layers.push(measured());
       if (performance.now() - last > EVERY) send(0);
     }
-    send(0);
+    if (layers.length) send(0);
   };
 }

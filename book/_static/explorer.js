@@ -63,9 +63,9 @@
 
   /** The plot in words: what is seen, against the floor, Theorem 1 and the critical width. */
   function summary() {
-    const { n, d, centred } = setting, depth = state.gaps.length - 1;
+    const { n, d, centred } = state.of, depth = state.gaps.length - 1;
     const last = rms(state.gaps[depth]), floor = sampler.floor(n, d, centred), runs = state.gaps[0].length;
-    const critical = sampler.criticalWidth(centred ? n - 1 : n);
+    const dimensions = centred ? n - 1 : n, critical = sampler.criticalWidth(dimensions);
     const words = [
       `With batch normalization the gap of ${n} samples goes from ${digits(state.gaps[0][0])} to ${digits(last)} in ` +
         `${depth} layers of width ${number(d)}` + (runs > 1 ? ` (root mean square of ${runs} networks)` : "") + ": " +
@@ -96,13 +96,16 @@
         `Width ${number(d)} is below the critical width of about ${number(Math.round(critical))}: the batch loses rank. ` +
           `Its least eigenvalue stands at ${digits(least)} of an orthogonal batch's and keeps falling, however settled the gap looks.`,
       );
-    } else if (d < (centred ? n - 1 : n) ** 2) {
+    } else if (d < dimensions ** 2) {
       words.push(
         `The width is above the critical one, about ${number(Math.round(critical))}, but below n²: rank is kept, the floor's formula is rough.`,
       );
     }
     return words.join(" ");
   }
+
+  // What is drawn, and of which setting: the knobs may be ahead of it.
+  let state = { of: setting, lowest: 1, leastLowest: 0.3 };
 
   // ---------------------------------------------------------------- plots
   // The colours of utils/plotting.py; theory is drawn in the page's text colour, so that it is seen in dark mode too.
@@ -121,7 +124,7 @@
     const options = {
       width: parent.clientWidth, height, legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: false, range: () => [0, setting.depth] }, y },
+      scales: { x: { time: false, range: () => [0, state.of.depth] }, y },
       axes: [
         axis({ size: 28, incrs: [1, 2, 5, 10, 20, 50, 100] }),
         axis({ size: 54, ...labels }),
@@ -148,7 +151,7 @@
       { stroke: ink, width: 1.5, dash: [7, 4] }, { stroke: ink, width: 1.5, dash: [2, 3] }, { stroke: COLORS.bound, width: 2.5, dash: [12, 3, 3, 3] },
     ],
     [{ series: [1, 2], fill: COLORS.vanillaBand }, { series: [4, 5], fill: COLORS.bnBand }],
-    { distr: 3, range: () => [Math.min(state.lowest, sampler.floor(setting.n, setting.d, setting.centred)) * 0.6, 1.2] },
+    { distr: 3, range: () => [Math.min(state.lowest, sampler.floor(state.of.n, state.of.d, state.of.centred)) * 0.6, 1.2] },
     { values: (_, splits) => splits.map(label) },
   );
   // Its logarithm on a plain axis: it may run over hundreds of decades.
@@ -161,14 +164,14 @@
   );
 
   // ---------------------------------------------------------------- the state of the present draw
-  let state = { lowest: 1, leastLowest: 0.1 }, worker = null, drawing = 0;
+  let worker = null, drawing = 0, waiting = 0, begun = 0;
 
   function begin() {
     if (worker) worker.terminate();
     cancelAnimationFrame(drawing);
     drawing = 0;
     const { n, d, depth, centred } = setting;
-    state = { theory: [], gaps: [], plain: [], least: [], bound: [null], lowest: 1, leastLowest: 0.3, worst: Infinity, share: 0 };
+    state = { of: setting, theory: [], gaps: [], plain: [], least: [], bound: [null], lowest: 1, leastLowest: 0.3, worst: Infinity, share: 0 };
     const source = `(${companionWorker})((${companionSampler})(), (x) => self.postMessage(x))`;
     const address = URL.createObjectURL(new Blob([`const run = ${source}; self.onmessage = (e) => run(e.data);`], { type: "text/javascript" }));
     worker = new Worker(address); // from text, since a page on disk may not load a worker's file
@@ -184,12 +187,12 @@
   function receive({ theory, layers = [], share = 0 }) {
     if (theory) state.theory = theory;
     for (const { bn, vanilla } of layers) {
-      const layer = state.gaps.length, { n, d } = setting;
+      const layer = state.gaps.length, { n, d, centred } = state.of;
       state.gaps.push(bn.map((x) => x.gap));
       state.least.push(bn.map((x) => x.least));
       state.plain.push(vanilla.map((x) => x.gap));
       if (layer > 0) {
-        const bound = setting.centred ? Infinity : sampler.theorem1(layer, n, d, state.worst);
+        const bound = centred ? Infinity : sampler.theorem1(layer, n, d, state.worst);
         state.bound.push(bound < sampler.largestGap(n) ? bound : null);
       }
       // λ of Theorem 1: the least eigenvalue that any run has met so far.
@@ -203,10 +206,10 @@
 
   function draw() {
     drawing = 0;
-    const count = state.gaps.length, x = Array.from({ length: setting.depth + 1 }, (_, i) => i);
+    const count = state.gaps.length, x = Array.from({ length: state.of.depth + 1 }, (_, i) => i);
     const full = (values) => x.map((i) => values[i] ?? null);
     const edge = (rows, share) => full(rows.map((row) => quantile(row, share)));
-    const floor = sampler.floor(setting.n, setting.d, setting.centred);
+    const floor = sampler.floor(state.of.n, state.of.d, state.of.centred);
     gapPlot.setData([
       x, edge(state.plain, 0.95), edge(state.plain, 0.05), full(state.plain.map(mean)),
       edge(state.gaps, 0.95), edge(state.gaps, 0.05), full(state.gaps.map(mean)),
@@ -217,16 +220,17 @@
       x, edge(shown, 0.95), edge(shown, 0.05), full(shown.map(mean)), full(state.theory.map((y) => decades(y.least))),
     ]);
     find("legend-bound").hidden = !state.bound.some((y) => y !== null);
-    const done = count > setting.depth;
+    const done = count > state.of.depth;
     const progress = find("progress");
-    progress.value = done ? 1 : (count - 1 + state.share) / setting.depth;
+    progress.value = done ? 1 : (count - 1 + state.share) / state.of.depth;
     progress.hidden = done;
-    find("layer").textContent = done ? "" : `layer ${Math.max(count - 1, 0)} of ${setting.depth}`;
-    if (done) finish();
+    find("layer").textContent = done ? "" : `layer ${Math.max(count - 1, 0)} of ${state.of.depth}`;
+    if (done && !state.finished) finish();
   }
 
   function finish() {
-    page.setAttribute("aria-busy", "false");
+    state.finished = true;
+    if (!waiting) page.setAttribute("aria-busy", "false");
     find("summary").textContent = summary();
     table();
     share();
@@ -237,7 +241,7 @@
     const at = layer === null || layer === undefined ? null : layer;
     const values = at === null || !state.gaps ? {} : {
       bn: state.gaps[at] && mean(state.gaps[at]), vanilla: state.plain[at] && mean(state.plain[at]),
-      theory: state.theory[at]?.gap, floor: sampler.floor(setting.n, setting.d, setting.centred), bound: state.bound[at],
+      theory: state.theory[at]?.gap, floor: sampler.floor(state.of.n, state.of.d, state.of.centred), bound: state.bound[at],
     };
     for (const name of ["bn", "vanilla", "theory", "floor", "bound"]) {
       find(`value-${name}`).textContent = values[name] ? digits(values[name]) : "";
@@ -248,7 +252,7 @@
   function table() {
     const body = find("rows");
     body.replaceChildren();
-    if (!find("numbers").open || state.gaps.length <= setting.depth) return;
+    if (!find("numbers").open || state.gaps.length <= state.of.depth) return;
     state.gaps.forEach((row, layer) => {
       const line = body.insertRow();
       const cells = [
@@ -321,13 +325,21 @@
     sharing = setTimeout(() => history.replaceState(null, "", fragment(setting)), 200);
   }
 
-  let waiting = 0;
+  /** Draw the setting, at most ten times a second while a slider moves: a worker needs time to begin. */
+  function soon() {
+    page.setAttribute("aria-busy", "true");
+    waiting ||= setTimeout(() => {
+      waiting = 0;
+      begun = performance.now();
+      begin();
+    }, Math.max(0, begun + 100 - performance.now()));
+  }
+
   function change(values, except) {
     setting = parse(fragment({ ...setting, ...values }));
     show(except);
     share();
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(begin); // at most one draw a frame while a slider moves
+    soon();
   }
 
   for (const [name, knob] of Object.entries(KNOBS)) {
@@ -344,7 +356,7 @@
     if (!/^(#n\d|$)/.test(location.hash)) return; // a heading's anchor
     setting = parse(location.hash);
     show();
-    begin();
+    soon();
   });
 
   // ---------------------------------------------------------------- the page around
