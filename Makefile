@@ -4,6 +4,7 @@ PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
+BROWSER := $(VENV)/.browser
 
 # One thread per process: two pinned processes beat one greedy one many times over on small matrices.
 export OMP_NUM_THREADS := 1
@@ -11,12 +12,13 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-faults lint bench lab lock clean distclean
+.PHONY: help book test test-faults test-book lint bench lab lock clean distclean
 
 help:
 	@echo "make book [PROFILE=fast|cifar|paper]  run every notebook, judge every claim, build _build/html/index.html"
 	@echo "make test                             unit, law and gate tests"
 	@echo "make test-faults                      killed processes, full disks, no network, a Dask cluster: all real, minutes"
+	@echo "make test-book                        the built book in a browser: offline, accessible, every link, the explorer"
 	@echo "make bench                            the sampler's speed against direct simulation, as ratios"
 	@echo "make lab                              JupyterLab on the notebooks"
 	@echo "make lint                             ruff on code and notebooks"
@@ -31,6 +33,10 @@ $(READY): requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
+$(BROWSER): $(READY) tests/book/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/book/requirements.txt
+	@touch $@
+
 book: $(READY)
 	@$(BIN)/python -m utils.build --profile $(PROFILE)
 
@@ -39,6 +45,18 @@ test: $(READY)
 
 test-faults: $(READY)
 	@$(BIN)/python -m pytest -m faults
+
+# Playwright drives the system's Chromium; it downloads none of its own.
+test-book: $(BROWSER)
+	@if ! command -v "$${CHROMIUM:-chromium}" >/dev/null && ! command -v google-chrome >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Chromium (once)"; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+		else \
+			echo "make test-book needs Chromium: install it (Debian: apt install chromium) or set CHROMIUM to its path" >&2; exit 1; \
+		fi; \
+	fi
+	@$(BIN)/python -m pytest tests/book
 
 bench: $(READY)
 	@$(BIN)/python -m utils.bench
@@ -57,6 +75,11 @@ lock:
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o _build/lock/requirements.txt pyproject.toml
 	@sed -E 's/\+cpu$$//' _build/lock/requirements.txt > _build/lock/clean.txt
 	@mv _build/lock/clean.txt requirements.txt
+	@CUSTOM_COMPILE_COMMAND="make lock" _build/lock/bin/pip-compile --quiet --upgrade --allow-unsafe --strip-extras --no-annotate \
+		--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements.txt --extra browser \
+		-o _build/lock/browser.txt pyproject.toml
+	@(echo "# What make test-book needs beyond requirements.txt; made by make lock."; \
+		sed -E 's/\+cpu$$//' _build/lock/browser.txt | grep -vxFf requirements.txt) > tests/book/requirements.txt
 	@rm -rf _build/lock
 
 clean:

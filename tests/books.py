@@ -97,7 +97,8 @@ def book(root: Path) -> Path:
     files = "".join(f"- file: {name}\n" for name in ("book/claims", "notebooks/first", "notebooks/second"))
     (root / "_toc.yml").write_text(f"format: jb-book\nroot: book/intro\nchapters:\n{files}")
     (root / "book").mkdir()
-    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+    for name in ("_static", "_ext"):
+        shutil.copytree(ROOT / "book" / name, root / "book" / name, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "book" / "references.bib").write_text("")
     (root / "book" / "intro.md").write_text(INTRO)
     (root / "book" / "claims.md").write_text(LEDGER)

@@ -1,0 +1,71 @@
+"""Sphinx extension: what pages need before they are published.
+
+*Offline.* MathJax comes with the package sphinx-mathjax-offline, in all its combinations, 23 MB. Pages load one, which
+brings everything but its fonts; these two are copied. A TeX extension that MathJax would fetch on demand (``\\cancel``,
+``\\bbox``) is not among them: ``make test-book`` sees the request fail.
+
+*Errors.* Jupyter Book adds thebe, which runs cells on a server, to every page, twice over, and the second is an error in
+the console. No page offers it, so it is left out.
+
+*Accessibility.* What axe-core finds in the markup of the theme and of docutils is mended, see :data:`MENDED`.
+"""
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+MATHJAX = ("tex-chtml.js", "output/chtml/fonts")
+MENDED = (
+    # The side bar holds more than navigation, and everything a page shows belongs to some landmark.
+    ('<div id="pst-primary-sidebar"', '<div id="pst-primary-sidebar" role="complementary" aria-label="The book"'),
+    # Roles that ARIA 1.2 has withdrawn, and a list of what are then no list items.
+    ('<div role="list" class="citation-list">', '<div class="citation-list">'),
+    (' role="doc-biblioentry"', ""),
+    (' role="doc-backlink"', ""),
+)
+
+
+def copy_mathjax(app) -> None:
+    """Put the parts of MathJax that pages use where ``mathjax_path`` points."""
+    source = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+    target = Path(app.outdir) / "_static" / "mathjax"
+    for part in MATHJAX:
+        if (source / part).is_dir():
+            shutil.copytree(source / part, target / part, dirs_exist_ok=True)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source / part, target / part)
+
+
+def mend(app) -> None:
+    """Replace markup in every page."""
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        for old, new in MENDED:
+            text = text.replace(old, new)
+        page.write_text(text, encoding="utf-8")
+
+
+def finish(app, error) -> None:
+    """After the last page."""
+    if error is None and app.builder.format == "html":
+        copy_mathjax(app)
+        mend(app)
+
+
+def drop_thebe(app, pagename, templatename, context, doctree) -> None:
+    """Take thebe's scripts off a page."""
+
+    def of_thebe(script) -> bool:
+        attributes = getattr(script, "attributes", {})
+        return "thebe" in f"{getattr(script, 'filename', script)}{attributes.get('body', '')}".lower()
+
+    context["script_files"] = [script for script in context.get("script_files", []) if not of_thebe(script)]
+
+
+def setup(app):
+    """Register both."""
+    app.config.mathjax_path = "mathjax/tex-chtml.js"
+    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("build-finished", finish)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,373 @@
+// The explorer's page: knobs to a setting, the setting to the address and to a worker, what comes back to two plots,
+// a sentence and a table. The numbers come from explorer-sampler.js.
+(function () {
+  "use strict";
+  const sampler = companionSampler();
+  const page = document.getElementById("explorer");
+  const find = (name) => page.querySelector(`[data-part="${name}"]`);
+
+  // ---------------------------------------------------------------- the setting
+  // Whole numbers with their ranges; on a slider, equal steps are equal factors.
+  const KNOBS = {
+    n: { from: 2, to: 32, start: 8 },
+    d: { from: 2, to: 1e6, start: 1000 },
+    depth: { from: 2, to: 500, start: 30 },
+    runs: { from: 1, to: 20, start: 10 },
+  };
+  const STARTS = ["digits", "parallel", "near", "rankone", "mild", "orthogonal"];
+  const whole = (text, from, to, otherwise) => {
+    const value = Math.round(Number(text));
+    return text === "" || Number.isNaN(value) ? otherwise : Math.min(Math.max(value, from), to);
+  };
+
+  /**
+   * Setting from an address's fragment such as #n8-d1000-depth30-runs10-digits-centred-seed1 (plain words, since the theme
+   * reads fragments as selectors); what is missing or nonsense gets its default, what is out of range the nearest.
+   */
+  function parse(fragment) {
+    const words = fragment.replace(/^#/, "").split("-");
+    const given = (name) => words.map((word) => word.match(`^${name}(\\d+)$`)).find(Boolean)?.[1] ?? "";
+    const setting = {};
+    for (const [name, knob] of Object.entries(KNOBS)) {
+      setting[name] = whole(given(name), knob.from, knob.to, knob.start);
+    }
+    setting.d = Math.max(setting.d, setting.n); // a batch wider than the network cannot be orthogonal
+    setting.start = words.find((word) => STARTS.includes(word)) ?? STARTS[0];
+    setting.centred = words.includes("centred");
+    setting.seed = whole(given("seed"), 0, 2 ** 31 - 1, 1);
+    return setting;
+  }
+  const fragment = (s) =>
+    `#n${s.n}-d${s.d}-depth${s.depth}-runs${s.runs}-${s.start}${s.centred ? "-centred" : ""}-seed${s.seed}`;
+
+  let setting = parse(location.hash);
+
+  // ---------------------------------------------------------------- words
+  const number = (x) => x.toLocaleString("en");
+  const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+  const power = (k) => "10" + [...String(k)].map((c) => SUPERSCRIPT[c]).join("");
+  function digits(x) {
+    if (x === 0) return "0";
+    if (x >= 1e-3 && x < 1e4) return String(Number(x.toPrecision(3)));
+    const k = Math.floor(Math.log10(x));
+    return `${(x / 10 ** k).toFixed(1)}·${power(k)}`;
+  }
+  const decades = (x) => Math.log10(Math.max(x, 1e-300)); // smaller ones than doubles hold are drawn there
+  const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+  const rms = (values) => Math.sqrt(mean(values.map((x) => x * x)));
+  /** Quantile by linear interpolation, as NumPy's. */
+  function quantile(values, share) {
+    const sorted = [...values].sort((a, b) => a - b), at = share * (sorted.length - 1), low = Math.floor(at);
+    return sorted[low] + (at - low) * (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low]);
+  }
+
+  /** The plot in words: what is seen, against the floor, Theorem 1 and the critical width. */
+  function summary() {
+    const { n, d, centred } = state.of, depth = state.gaps.length - 1;
+    const last = rms(state.gaps[depth]), floor = sampler.floor(n, d, centred), runs = state.gaps[0].length;
+    const dimensions = centred ? n - 1 : n, critical = sampler.criticalWidth(dimensions);
+    const words = [
+      `With batch normalization the gap of ${n} samples goes from ${digits(state.gaps[0][0])} to ${digits(last)} in ` +
+        `${depth} layers of width ${number(d)}` + (runs > 1 ? ` (root mean square of ${runs} networks)` : "") + ": " +
+        `${(last / floor).toFixed(2)} times the floor, ${digits(floor)}.`,
+      `Without it the gap is ${digits(rms(state.plain[depth]))}.`,
+    ];
+    if (centred) {
+      words.push(
+        `Centring takes one dimension away, so the gap cannot fall below ${digits(1 / Math.sqrt(n * (n - 1)))}; ` +
+          "Theorem 1 is about BN without centring.",
+      );
+    } else if (state.bound.some((x) => x !== null)) {
+      const layer = state.bound.findIndex((x) => x !== null);
+      words.push(
+        `Theorem 1 speaks from layer ${layer} on; its bound ends at ${digits(state.bound[depth] ?? state.bound[layer])}, ` +
+          `${((state.bound[depth] ?? state.bound[layer]) / last).toPrecision(2)} times the gap.`,
+      );
+    } else {
+      const needed = Math.ceil(9 * n ** 4 / (1 - 1 / n));
+      words.push(
+        `Theorem 1's bound is above the largest possible gap, ${digits(sampler.largestGap(n))}, at every layer: here it says nothing. ` +
+          `For ${n} samples it can speak only at widths above ${number(needed)}, from the best start.`,
+      );
+    }
+    const least = 10 ** mean(state.least[depth].map(decades));
+    if (d < critical) {
+      words.push(
+        `Width ${number(d)} is below the critical width of about ${number(Math.round(critical))}: the batch loses rank. ` +
+          `Its least eigenvalue stands at ${digits(least)} of an orthogonal batch's and keeps falling, however settled the gap looks.`,
+      );
+    } else if (d < dimensions ** 2) {
+      words.push(
+        `The width is above the critical one, about ${number(Math.round(critical))}, but below n²: rank is kept, the floor's formula is rough.`,
+      );
+    }
+    return words.join(" ");
+  }
+
+  // What is drawn, and of which setting: the knobs may be ahead of it.
+  let state = { of: setting, lowest: 1, leastLowest: 0.3 };
+
+  // ---------------------------------------------------------------- plots
+  // The colours of utils/plotting.py; theory is drawn in the page's text colour, so that it is seen in dark mode too.
+  const style = (name) => getComputedStyle(page).getPropertyValue(name).trim();
+  const ink = () => style("--explorer-ink");
+  const COLORS = {
+    bn: () => style("--explorer-bn"), vanilla: () => style("--explorer-vanilla"), bound: () => style("--explorer-bound"),
+    bnBand: () => style("--explorer-bn") + style("--explorer-band"), vanillaBand: () => style("--explorer-vanilla") + style("--explorer-band"),
+  };
+
+  function plot(parent, height, lines, bands, y, labels) {
+    const axis = (extra) => ({
+      stroke: ink, grid: { stroke: () => style("--explorer-grid"), width: 1 }, ticks: { show: false },
+      font: "13px system-ui, sans-serif", ...extra,
+    });
+    const options = {
+      width: parent.clientWidth, height, legend: { show: false },
+      cursor: { drag: { x: false, y: false }, points: { size: 6 } },
+      scales: { x: { time: false, range: () => [0, state.of.depth] }, y },
+      axes: [
+        axis({ size: 28, incrs: [1, 2, 5, 10, 20, 50, 100] }),
+        axis({ size: 54, ...labels }),
+      ],
+      series: [{}, ...lines.map((line) => ({ points: { show: false }, spanGaps: false, ...line }))],
+      bands,
+      hooks: { setCursor: [(u) => hover(u.cursor.idx)] },
+      padding: [8, 12, 0, 0],
+    };
+    return new uPlot(options, [[0], ...lines.map(() => [null])], parent);
+  }
+  /** Decades, and 2s and 5s where there are few of them; the rest of a logarithmic axis' ticks stay bare. */
+  function label(x) {
+    if (x === null) return "";
+    const k = Math.round(Math.log10(x));
+    return Math.abs(Math.log10(x) - k) > 1e-9 ? String(Number(x.toPrecision(1))) : k >= -3 && k <= 2 ? String(10 ** k) : power(k);
+  }
+  const hidden = { stroke: "transparent", width: 0 };
+  const gapPlot = plot(
+    find("gap"), 330,
+    [
+      hidden, hidden, { stroke: COLORS.vanilla, width: 2 },
+      hidden, hidden, { stroke: COLORS.bn, width: 2.5 },
+      { stroke: ink, width: 1.5, dash: [7, 4] }, { stroke: ink, width: 1.5, dash: [2, 3] }, { stroke: COLORS.bound, width: 2.5, dash: [12, 3, 3, 3] },
+    ],
+    [{ series: [1, 2], fill: COLORS.vanillaBand }, { series: [4, 5], fill: COLORS.bnBand }],
+    { distr: 3, range: () => [Math.min(state.lowest, sampler.floor(state.of.n, state.of.d, state.of.centred)) * 0.6, 1.2] },
+    { values: (_, splits) => splits.map(label) },
+  );
+  // Its logarithm on a plain axis: it may run over hundreds of decades.
+  const leastPlot = plot(
+    find("least"), 180,
+    [hidden, hidden, { stroke: COLORS.bn, width: 2.5 }, { stroke: ink, width: 1.5, dash: [7, 4] }],
+    [{ series: [1, 2], fill: COLORS.bnBand }],
+    { range: () => [Math.min(Math.log10(state.leastLowest) - 0.3, -1), 0.3] },
+    { values: (_, splits) => splits.map((k) => (Number.isInteger(k) ? label(10 ** k) : "")), incrs: [1, 2, 5, 10, 20, 50, 100], space: 26 },
+  );
+
+  // ---------------------------------------------------------------- the state of the present draw
+  let worker = null, drawing = 0, waiting = 0, begun = 0;
+
+  function begin() {
+    if (worker) worker.terminate();
+    cancelAnimationFrame(drawing);
+    drawing = 0;
+    const { n, d, depth, centred } = setting;
+    state = { of: setting, theory: [], gaps: [], plain: [], least: [], bound: [null], lowest: 1, leastLowest: 0.3, worst: Infinity, share: 0 };
+    const source = `(${companionWorker})((${companionSampler})(), (x) => self.postMessage(x))`;
+    const address = URL.createObjectURL(new Blob([`const run = ${source}; self.onmessage = (e) => run(e.data);`], { type: "text/javascript" }));
+    worker = new Worker(address); // from text, since a page on disk may not load a worker's file
+    URL.revokeObjectURL(address);
+    worker.onmessage = ({ data }) => receive(data);
+    worker.onerror = (error) => (find("summary").textContent = `The sampler stopped: ${error.message}`);
+    worker.postMessage({
+      n, width: d, depth, runs: setting.runs, seed: setting.seed, centred, columns: sampler.start(setting.start, n, EXPLORER_DIGITS),
+    });
+    page.setAttribute("aria-busy", "true");
+  }
+
+  function receive({ theory, layers = [], share = 0 }) {
+    if (theory) state.theory = theory;
+    for (const { bn, vanilla } of layers) {
+      const layer = state.gaps.length, { n, d, centred } = state.of;
+      state.gaps.push(bn.map((x) => x.gap));
+      state.least.push(bn.map((x) => x.least));
+      state.plain.push(vanilla.map((x) => x.gap));
+      if (layer > 0) {
+        const bound = centred ? Infinity : sampler.theorem1(layer, n, d, state.worst);
+        state.bound.push(bound < sampler.largestGap(n) ? bound : null);
+      }
+      // λ of Theorem 1: the least eigenvalue that any run has met so far.
+      state.worst = Math.min(state.worst, ...bn.map((x) => x.least / n));
+      state.lowest = Math.min(state.lowest, mean(state.gaps[layer]));
+      state.leastLowest = Math.min(state.leastLowest, 10 ** Math.min(...bn.map((x) => decades(x.least))));
+    }
+    state.share = share;
+    if (!drawing) drawing = requestAnimationFrame(draw);
+  }
+
+  function draw() {
+    drawing = 0;
+    const count = state.gaps.length, x = Array.from({ length: state.of.depth + 1 }, (_, i) => i);
+    const full = (values) => x.map((i) => values[i] ?? null);
+    const edge = (rows, share) => full(rows.map((row) => quantile(row, share)));
+    const floor = sampler.floor(state.of.n, state.of.d, state.of.centred);
+    gapPlot.setData([
+      x, edge(state.plain, 0.95), edge(state.plain, 0.05), full(state.plain.map(mean)),
+      edge(state.gaps, 0.95), edge(state.gaps, 0.05), full(state.gaps.map(mean)),
+      full(state.theory.map((y) => y.gap || null)), x.map(() => floor), full(state.bound),
+    ]);
+    const shown = state.least.map((row) => row.map(decades));
+    leastPlot.setData([
+      x, edge(shown, 0.95), edge(shown, 0.05), full(shown.map(mean)), full(state.theory.map((y) => decades(y.least))),
+    ]);
+    find("legend-bound").hidden = !state.bound.some((y) => y !== null);
+    const done = count > state.of.depth;
+    const progress = find("progress");
+    progress.value = done ? 1 : (count - 1 + state.share) / state.of.depth;
+    progress.hidden = done;
+    find("layer").textContent = done ? "" : `layer ${Math.max(count - 1, 0)} of ${state.of.depth}`;
+    if (done && !state.finished) finish();
+  }
+
+  function finish() {
+    state.finished = true;
+    if (!waiting) page.setAttribute("aria-busy", "false");
+    find("summary").textContent = summary();
+    table();
+    share();
+  }
+
+  // ---------------------------------------------------------------- legend values under the pointer, and the table
+  function hover(layer) {
+    const at = layer === null || layer === undefined ? null : layer;
+    const values = at === null || !state.gaps ? {} : {
+      bn: state.gaps[at] && mean(state.gaps[at]), vanilla: state.plain[at] && mean(state.plain[at]),
+      theory: state.theory[at]?.gap, floor: sampler.floor(state.of.n, state.of.d, state.of.centred), bound: state.bound[at],
+    };
+    for (const name of ["bn", "vanilla", "theory", "floor", "bound"]) {
+      find(`value-${name}`).textContent = values[name] ? digits(values[name]) : "";
+    }
+    find("hovered").textContent = at === null ? "" : `layer ${at}`;
+  }
+
+  function table() {
+    const body = find("rows");
+    body.replaceChildren();
+    if (!find("numbers").open || state.gaps.length <= state.of.depth) return;
+    state.gaps.forEach((row, layer) => {
+      const line = body.insertRow();
+      const cells = [
+        layer, mean(row), state.theory[layer].gap, state.bound[layer], mean(state.plain[layer]), 10 ** mean(state.least[layer].map(decades)),
+      ];
+      cells.forEach((value, i) => {
+        const cell = i === 0 ? document.createElement("th") : document.createElement("td");
+        if (i === 0) cell.scope = "row";
+        cell.textContent = i === 0 ? value : value === null || value === undefined ? "–" : digits(value);
+        line.append(cell);
+      });
+    });
+  }
+  find("numbers").addEventListener("toggle", table);
+
+  // ---------------------------------------------------------------- knobs
+  const STEPS = 200; // of a logarithmic slider
+  const toSlider = (x, { from, to }) => Math.round((STEPS * Math.log(x / from)) / Math.log(to / from));
+  function fromSlider(step, { from, to }) {
+    const x = from * (to / from) ** (step / STEPS);
+    return Number(x.toPrecision(x < 1000 ? 3 : 2)); // round numbers
+  }
+
+  /** Show the setting on the knobs. */
+  function show(except = null) {
+    for (const [name, knob] of Object.entries(KNOBS)) {
+      const box = find(name), slider = find(`${name}-slider`);
+      box.min = slider.min = knob.from;
+      if (name === "d") box.min = setting.n;
+      box.max = slider.max = knob.to;
+      if (knob.to > 100) {
+        slider.min = 0;
+        slider.max = STEPS;
+      }
+      if (box !== except) box.value = setting[name];
+      if (slider !== except) slider.value = knob.to > 100 ? toSlider(setting[name], knob) : setting[name];
+      slider.setAttribute("aria-valuetext", number(setting[name]));
+    }
+    find("start").value = setting.start;
+    find("centred").checked = setting.centred;
+    find("batch-figure").hidden = setting.start !== "digits";
+    if (setting.start === "digits") images();
+    for (const link of page.querySelectorAll("[data-part=presets] a")) {
+      const same = fragment({ ...parse(link.hash), seed: setting.seed }) === fragment(setting);
+      if (same) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  }
+
+  /** The batch itself, n images of 8×8 pixels. */
+  function images() {
+    const canvas = find("batch"), n = setting.n;
+    canvas.width = 9 * n - 1;
+    canvas.height = 8;
+    canvas.style.width = `${Math.min(100, (n * 100) / 16)}%`;
+    canvas.setAttribute("aria-label", `The ${n} images of handwritten digits in the batch`);
+    const context = canvas.getContext("2d");
+    EXPLORER_DIGITS.slice(0, n).forEach((image, j) =>
+      image.forEach((value, k) => {
+        context.fillStyle = `rgb(${Array(3).fill(255 - 15.9 * value).join(" ")})`;
+        context.fillRect(9 * j + (k % 8), Math.floor(k / 8), 1, 1);
+      }),
+    );
+  }
+
+  let sharing = 0;
+  /** The setting in the address, without a new entry in the history. */
+  function share() {
+    clearTimeout(sharing);
+    sharing = setTimeout(() => history.replaceState(null, "", fragment(setting)), 200);
+  }
+
+  /** Draw the setting, at most ten times a second while a slider moves: a worker needs time to begin. */
+  function soon() {
+    page.setAttribute("aria-busy", "true");
+    waiting ||= setTimeout(() => {
+      waiting = 0;
+      begun = performance.now();
+      begin();
+    }, Math.max(0, begun + 100 - performance.now()));
+  }
+
+  function change(values, except) {
+    setting = parse(fragment({ ...setting, ...values }));
+    show(except);
+    share();
+    soon();
+  }
+
+  for (const [name, knob] of Object.entries(KNOBS)) {
+    const box = find(name), slider = find(`${name}-slider`);
+    slider.addEventListener("input", () =>
+      change({ [name]: knob.to > 100 ? fromSlider(Number(slider.value), knob) : slider.value }, slider),
+    );
+    box.addEventListener("change", () => change({ [name]: box.value === "" ? setting[name] : box.value }));
+  }
+  find("start").addEventListener("change", (event) => change({ start: event.target.value }));
+  find("centred").addEventListener("change", (event) => change({ centred: event.target.checked }));
+  find("again").addEventListener("click", () => change({ seed: (setting.seed + 1) % 2 ** 31 }));
+  window.addEventListener("hashchange", () => {
+    if (!/^(#n\d|$)/.test(location.hash)) return; // a heading's anchor
+    setting = parse(location.hash);
+    show();
+    soon();
+  });
+
+  // ---------------------------------------------------------------- the page around
+  new ResizeObserver(() => {
+    for (const [u, height] of [[gapPlot, 330], [leastPlot, 180]]) u.setSize({ width: u.root.parentElement.clientWidth, height });
+  }).observe(find("gap"));
+  new MutationObserver(() => {
+    gapPlot.redraw(false);
+    leastPlot.redraw(false);
+  }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+
+  show();
+  begin();
+})();

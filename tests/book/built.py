@@ -1,0 +1,26 @@
+"""The built book's files, and what a page asked for."""
+
+from pathlib import Path
+
+from utils.digest import ROOT
+
+HTML = ROOT / "_build" / "html"
+# What the renderer adds and no reader is led to.
+GENERATED = {"genindex.html", "index.html"}
+
+
+def pages() -> list[str]:
+    """Every page of the book and its search, relative to the book's root."""
+    found = [path.relative_to(HTML).as_posix() for path in sorted(HTML.rglob("*.html"))]
+    return [page for page in found if not page.startswith("_static/") and page not in GENERATED]
+
+
+def leaving(page) -> list[str]:
+    """Addresses outside the machine that a page asked for."""
+    here = ("http://127.0.0.1:", "file:", "data:", "blob:")
+    return [url for url in page.requested if not url.startswith(here)]
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file belongs to the built book."""
+    return path.resolve().is_relative_to(HTML.resolve()) and path.is_file()

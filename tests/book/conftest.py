@@ -1,0 +1,83 @@
+"""The built book in a real browser: one Chromium, one local server, a page that remembers what it asked for and said."""
+
+import os
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from built import HTML, pages
+from playwright.sync_api import sync_playwright
+
+
+def pytest_generate_tests(metafunc):
+    if "address" in metafunc.fixturenames:
+        metafunc.parametrize("address", pages())
+
+
+def pytest_sessionstart(session):
+    if not (HTML / "index.html").exists():
+        pytest.exit(f"there is no book in {HTML}: run `make book` first", returncode=2)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site():
+    """Address of the built book on a local server."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(HTML)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def disk():
+    """Address of the built book on disk."""
+    return HTML.as_uri() + "/"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.exit("Chromium is missing: install it (Debian: apt install chromium) or set CHROMIUM to its path", 2)
+    with sync_playwright() as playwright:
+        options = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        browser = playwright.chromium.launch(executable_path=path, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """``visit(address, dark=False, width=1300)``: the page, loaded and typeset, with what it did on the way.
+
+    ``page.requested`` are all addresses asked for, ``page.failed`` those not answered well, ``page.complaints`` the errors
+    in its console.
+    """
+    contexts = []
+
+    def visit(address, *, dark=False, width=1300):
+        scheme = "dark" if dark else "light"
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.add_init_script(f"localStorage.setItem('mode', '{scheme}'); localStorage.setItem('theme', '{scheme}')")
+        page.requested, page.failed, page.complaints = [], [], []
+        page.on("request", lambda request: page.requested.append(request.url))
+        page.on("requestfailed", lambda request: page.failed.append(f"{request.url}: {request.failure}"))
+        page.on("response", lambda answer: page.failed.append(answer.url) if answer.status >= 400 else None)
+        page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.goto(address)
+        page.evaluate("window.MathJax?.startup?.promise")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()

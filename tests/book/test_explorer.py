@@ -1,0 +1,150 @@
+"""The explorer as a reader uses it: by mouse, by keys alone, from an address, from disk, at widths that take a while."""
+
+import re
+from itertools import pairwise
+
+import pytest
+from built import leaving
+
+EXPLORER = "book/explorer.html"
+DONE = "#explorer[aria-busy=false]"
+
+
+def part(page, name):
+    return page.locator(f"[data-part={name}]")
+
+
+def setting(page):
+    """What the knobs show."""
+    knobs = {name: part(page, name).input_value() for name in ("n", "d", "depth", "runs", "start")}
+    return knobs | {"centred": part(page, "centred").is_checked()}
+
+
+@pytest.mark.parametrize("where", ["site", "disk"])
+def test_it_draws_and_says_what_is_seen(where, visit, request):
+    page = visit(request.getfixturevalue(where) + EXPLORER)
+    page.wait_for_selector(DONE)
+    words = part(page, "summary").inner_text()
+    assert "gap of 8 samples" in words and "times the floor" in words and "Theorem 1" in words
+    ratio = float(re.search(r"([\d.]+) times the floor", words)[1])
+    assert 0.7 < ratio < 1.4
+    assert leaving(page) == [] and page.failed == [] and page.complaints == []
+    drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(x => x > 0)"
+    assert page.locator("[data-part=gap] canvas").evaluate(drawn)
+    assert page.locator("[data-part=least] canvas").evaluate(drawn)
+
+
+@pytest.mark.parametrize("where", ["site", "disk"])
+def test_an_address_restores_a_setting_and_its_numbers(where, visit, request):
+    address = request.getfixturevalue(where) + EXPLORER + "#n4-d512-depth50-runs20-rankone-centred-seed7"
+    first = visit(address)
+    first.wait_for_selector(DONE)
+    shown = {"n": "4", "d": "512", "depth": "50", "runs": "20", "start": "rankone", "centred": True}
+    assert setting(first) == shown
+    # What the address holds after a change gives another reader the same picture.
+    part(first, "runs").fill("6")
+    part(first, "runs").press("Enter")
+    first.wait_for_url(re.compile("runs6"))
+    first.wait_for_function("/of 6 networks/.test(document.querySelector('[data-part=summary]').textContent)")
+    second = visit(first.url)
+    second.wait_for_selector(DONE)
+    assert setting(second) == shown | {"runs": "6"}
+    assert part(second, "summary").inner_text() == part(first, "summary").inner_text()
+
+
+def test_nonsense_in_the_address_is_no_error(site, visit):
+    page = visit(site + EXPLORER + "#n99-d1-depthx-runs-5-nowhere-%3Cb%3E")
+    page.wait_for_selector(DONE)
+    assert setting(page) == {"n": "32", "d": "32", "depth": "30", "runs": "10", "start": "digits", "centred": False}
+    assert page.complaints == []
+
+
+def test_presets_are_links_and_back_goes_back(site, visit):
+    page = visit(site + EXPLORER)
+    page.wait_for_selector(DONE)
+    page.get_by_role("link", name="rank is lost").click()
+    page.wait_for_function("/loses rank/.test(document.querySelector('[data-part=summary]').textContent)")
+    assert setting(page)["n"] == "16"
+    page.go_back()
+    page.wait_for_function("document.querySelector('[data-part=n]').value === '8'")
+    page.get_by_role("link", name="Theorem 1 speaks").click()
+    page.wait_for_function("/speaks from layer/.test(document.querySelector('[data-part=summary]').textContent)")
+    assert part(page, "legend-bound").is_visible()
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.dataset.part ?? document.activeElement.textContent.trim()")
+
+
+def test_by_keys_alone(site, visit):
+    page = visit(site + EXPLORER)
+    page.wait_for_selector(DONE)
+
+    def tab_to(name, limit=120):
+        for _ in range(limit):
+            if focused(page) == name:
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"{name} cannot be reached with the Tab key")
+
+    tab_to("Figure 1, with BN")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('[data-part=n]').value === '2'")
+    tab_to("n")
+    page.keyboard.press("ArrowUp")
+    tab_to("n-slider")
+    page.keyboard.press("ArrowRight")
+    assert setting(page)["n"] == "4"
+    tab_to("d-slider")
+    page.keyboard.press("End")
+    assert setting(page)["d"] == "1000000"
+    page.keyboard.press("Home")
+    assert setting(page)["d"] == "4"  # no narrower than the batch
+    tab_to("depth")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("20")
+    tab_to("runs-slider")
+    page.keyboard.press("Home")
+    tab_to("start")
+    page.keyboard.press("End")
+    tab_to("centred")
+    page.keyboard.press("Space")
+    wanted = {"n": "4", "d": "4", "depth": "20", "runs": "1", "start": "orthogonal", "centred": True}
+    assert setting(page) == wanted
+    page.wait_for_selector(DONE)
+    page.wait_for_url(re.compile("#n4-d4-depth20-runs1-orthogonal-centred-seed1$"))
+    tab_to("again")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("seed2$"))
+    while focused(page) != "The numbers":
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('[data-part=rows] tr').length === 21")
+
+
+def test_width_ten_thousand_is_drawn_while_one_looks(site, visit):
+    page = visit(site + EXPLORER + "#n8-d10000-depth30-runs5-digits")
+    page.wait_for_selector(DONE, timeout=10_000)  # under a second on a machine that is not busy
+
+
+def test_a_million_wide_streams_and_the_page_stays_awake(site, visit):
+    page = visit(site + EXPLORER + "#n16-d1000000-depth200-runs10-digits")
+    page.evaluate(
+        """() => {
+            window.ticks = [performance.now()];
+            setInterval(() => window.ticks.push(performance.now()), 20);
+        }"""
+    )
+    page.wait_for_function("document.querySelector('[data-part=progress]').value > 0", timeout=60_000)
+    page.wait_for_timeout(3000)
+    ticks = page.evaluate("window.ticks")
+    pauses = [b - a for a, b in pairwise(ticks)]
+    assert len(ticks) > 50 and max(pauses) < 1000
+    assert page.locator("#explorer").get_attribute("aria-busy") == "true"
+    # A new setting does not wait for the old one.
+    part(page, "d").fill("100")
+    part(page, "d").press("Enter")
+    part(page, "depth").fill("10")
+    part(page, "depth").press("Enter")
+    page.wait_for_selector(DONE, timeout=10_000)
+    assert "10 layers of width 100 " in part(page, "summary").inner_text()

@@ -1,0 +1,226 @@
+"""The sampler in the page against the one in Python, in law, and the theory's curves number by number.
+
+Every comparison in law is made a second time with a sampler that forgets to divide a row by its norm, and must fail.
+Seeds are fixed; were they not, each passing comparison would fail with the probability it declares.
+"""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from digits import TARGET, script
+from scipy import stats
+
+from utils import plotting, theory
+from utils.chains import bn_chain, vanilla_chain
+from utils.digest import ROOT
+from utils.intervals import Cell, worst_deviation
+from utils.metrics import orthogonality_gap, spectrum
+
+ALPHA = 1e-4
+STATIC = ROOT / "book" / "_static"
+SOURCE = (STATIC / "explorer-sampler.js").read_text(encoding="utf-8")
+NORM = "1 / (norm * width)"
+torch.set_default_dtype(torch.float64)
+
+
+@pytest.fixture(scope="module")
+def sampler(browser):
+    """``sampler(body, value, broken=False)``: what the JavaScript function body returns, given ``s`` and ``value``."""
+    page = browser.new_page()
+
+    def evaluate(body, value=None, *, broken=False):
+        assert SOURCE.count(NORM) == 1
+        source = SOURCE.replace(NORM, "1 / width") if broken else SOURCE
+        function = f"(value) => JSON.stringify((() => {{ {source}\nconst s = companionSampler(); {body} }})())"
+        return json.loads(page.evaluate(function, value))  # as one text: Playwright hands over numbers one by one
+
+    yield evaluate
+    page.close()
+
+
+# ---------------------------------------------------------------- random numbers
+
+
+def test_normal_variates_are_normal(sampler):
+    draws = np.array(sampler("const g = s.generator(1, 2); return Array.from({length: 400000}, () => g.normal())"))
+    assert stats.kstest(draws, "norm").pvalue > ALPHA
+    tail = np.abs(draws[np.abs(draws) > 3.442619855899])  # beyond the ziggurat's last layer
+    assert stats.binomtest(len(tail), len(draws), 2 * stats.norm.sf(3.442619855899)).pvalue > ALPHA
+    assert stats.kstest(tail, lambda x: 1 - stats.norm.sf(x) / stats.norm.sf(3.442619855899)).pvalue > ALPHA
+    # Small numbers are fine-grained: a batch within 1e-6 of rank one sees them.
+    small = np.abs(draws[np.abs(draws) < 1e-3])
+    assert len(np.unique(small)) == len(small) > 100
+    assert abs(np.corrcoef(draws[:-1], draws[1:])[0, 1]) < 4 / math.sqrt(len(draws))
+
+
+def test_streams_differ_and_repeat(sampler):
+    first, again, other, seed = sampler(
+        "return [[1, 1], [1, 1], [1, 2], [2, 1]].map(([a, b]) => { const g = s.generator(a, b); return Array.from({length: 99}, g.uniform) })"
+    )
+    assert first == again
+    assert len({*first, *other, *seed}) == 3 * 99
+
+
+@pytest.mark.parametrize("shape", [0.5, 1.5, 20])
+def test_gamma_variates_are_gamma(sampler, shape):
+    draws = sampler("const g = s.generator(3, 0); return Array.from({length: 100000}, () => g.gamma(value))", shape)
+    assert stats.kstest(draws, stats.gamma(shape).cdf).pvalue > ALPHA
+
+
+# ---------------------------------------------------------------- one layer, against exact moments
+
+LAM = torch.tensor([0.6, 0.25, 0.1, 0.05])
+WIDTH = 12
+ONE_LAYER = """
+    const g = s.generator(5, 0), l = s.root(value.columns), n = 4, result = [];
+    for (let k = 0; k < value.count; k++) {
+        const next = s.bnLayer(l, n, value.width, g), lam = s.spectrum(next, n);
+        const c = [];
+        for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) {
+            let sum = 0;
+            for (let m = 0; m < n; m++) sum += next[i * n + m] * next[j * n + m];
+            c.push(sum);
+        }
+        result.push([c, s.gap(lam) ** 2]);
+    }
+    return result;
+"""
+
+
+def deviation(sampler, broken):
+    """Of mean Gram matrix and mean square gap after one layer from what theory gives exactly."""
+    rotation = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(1))).Q
+    h = torch.diag(LAM.sqrt()) @ rotation.mT
+    value = {"columns": h.mT.tolist(), "width": WIDTH, "count": 40_000}
+    drawn = sampler(ONE_LAYER, value, broken=broken)
+    c = torch.tensor([gram for gram, _ in drawn]).reshape(-1, 4, 4)
+    c = c / c.diagonal(dim1=-2, dim2=-1).sum(-1)[:, None, None]
+    inside = (rotation.mT @ c @ rotation).numpy()  # in the eigenbasis: diag(p) on average
+    p = theory.infinite_width_map(LAM)
+    cells = [
+        Cell(f"entry {i}, {j}", inside[:, i, j], float(p[i]) if i == j else 0.0, 0.01)
+        for i in range(4)
+        for j in range(i + 1)
+    ]
+    square = np.array([gap for _, gap in drawn])
+    return worst_deviation(
+        [*cells, Cell("square gap", square, float(theory.expected_square_gap(LAM, WIDTH)), 0.01)], ALPHA
+    )
+
+
+def test_one_layer_has_the_exact_moments(sampler):
+    found = deviation(sampler, broken=False)
+    assert found.interval[0] == 0
+    assert found.detectable < 1  # a deviation of 0.01 would be seen
+
+
+def test_one_layer_without_the_row_norm_is_caught(sampler):
+    assert deviation(sampler, broken=True).interval[0] > 1
+
+
+# ---------------------------------------------------------------- chains, against Python's
+
+CHAIN = """
+    const g = s.generator(7, 0), n = value.columns.length, k = value.centred ? n - 1 : n;
+    const first = s.root(value.centred ? s.centred(value.columns) : value.columns), result = [];
+    for (let run = 0; run < value.runs; run++) {
+        let l = first;
+        for (let layer = 0; layer < value.depth; layer++) {
+            l = value.vanilla ? s.vanillaLayer(l, n, value.width, g) : s.bnLayer(l, k, value.width, g);
+        }
+        const lam = s.spectrum(l, k);
+        result.push([s.gap(lam, n), Math.log(lam[k - 1])]);
+    }
+    return result;
+"""
+BATCHES = {
+    "uneven": torch.tensor([[1.0, 0.9, 0.5, 0.1], [0.0, 0.3, -0.5, 0.2], [0.0, 0.0, 1.0, 0.4], [0.1, 0.0, 0.0, 0.5]]),
+    "almost rank one": torch.diag(torch.tensor([1.0, 1e-6, 1e-6, 1e-6])),
+}
+SETTINGS = [
+    ("uneven", 16, 1, {}),
+    ("uneven", 16, 40, {}),
+    ("almost rank one", 64, 8, {}),
+    ("uneven", 16, 10, {"centred": True}),
+    ("uneven", 16, 10, {"vanilla": True}),
+]
+
+
+def agreement(sampler, batch, width, depth, kind, broken=False):
+    """p-values of the two-sample Kolmogorov–Smirnov tests of the gap and of the log of the least eigenvalue."""
+    h, runs = BATCHES[batch], 4000
+    value = {"columns": h.mT.tolist(), "width": width, "depth": depth, "runs": runs, **kind}
+    theirs = np.array(sampler(CHAIN, value, broken=broken))
+    chain = vanilla_chain if kind.get("vanilla") else bn_chain
+    options = {"centred": True} if kind.get("centred") else {}
+    generator = torch.Generator().manual_seed(11)
+    *_, last = chain(h.expand(runs, 4, 4), width=width, depth=depth, generator=generator, **options)
+    ours = orthogonality_gap(last), spectrum(last)[..., 2 if kind.get("centred") else 3].log()
+    return [stats.ks_2samp(theirs[:, i], ours[i].numpy()).pvalue for i in range(2)]
+
+
+@pytest.mark.parametrize(("batch", "width", "depth", "kind"), SETTINGS)
+def test_chains_have_the_law_of_pythons(sampler, batch, width, depth, kind):
+    assert min(agreement(sampler, batch, width, depth, kind)) > ALPHA
+
+
+@pytest.mark.parametrize(("batch", "width", "depth", "kind"), SETTINGS[:4])
+def test_chains_without_the_row_norm_are_caught(sampler, batch, width, depth, kind):
+    assert max(agreement(sampler, batch, width, depth, kind, broken=True)) < 1e-9
+
+
+# ---------------------------------------------------------------- curves and data
+
+
+@pytest.mark.parametrize("lam", [[0.6, 0.25, 0.1, 0.05], [1.0, 1e-12, 1e-12], [0.5, 0.5, 0.0], [1 / 32] * 32])
+def test_the_infinite_width_map_is_pythons(sampler, lam):
+    ours = theory.infinite_width_map(torch.tensor(lam))
+    theirs = torch.tensor(sampler("return s.infiniteWidthMap(value)", lam))
+    torch.testing.assert_close(theirs, ours, rtol=1e-11, atol=0)
+
+
+def test_floor_bound_and_largest_gap_are_pythons(sampler):
+    theirs = sampler(
+        "return [s.floor(4, 32), s.floor(4, 32, true), s.floor(2, 32, true), s.theorem1(7, 4, 1e6, 0.2), s.largestGap(8)]"
+    )
+    ours = [
+        theory.gap_floor(4, 32),
+        math.sqrt(theory.centred_mean_square_gap(4, 32)),
+        math.sqrt(theory.centred_mean_square_gap(2, 32)),
+        theory.theorem1_bound(7, 4, 1e6, lambda_min=0.2),
+        theory.largest_gap(8),
+    ]
+    assert theirs == pytest.approx(ours, rel=1e-14)
+
+
+def test_small_eigenvalues_keep_their_relative_accuracy(sampler):
+    """Columns of decreasing size, as a chain that loses rank makes them: the last eigenvalue is 1e-100 of the first."""
+    rotation = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(2))).Q
+    lower = rotation.tril() + 3 * torch.eye(6)
+    size = 10.0 ** -torch.arange(0, 60, 10)
+    root = lower * size
+    lam = sampler("return s.spectrum(Float64Array.from(value), 6)", root.flatten().tolist())
+    # To leading order the last singular value is the last column's distance from the span of the others.
+    distance = size[5] / torch.linalg.vector_norm(torch.linalg.inv(lower)[5])
+    assert math.sqrt(lam[5]) == pytest.approx(float(distance / torch.linalg.matrix_norm(root)), rel=1e-9)
+
+
+def test_the_critical_width_is_the_one_notebook_02_measures(sampler):
+    page = (ROOT / "_build" / "html" / "notebooks" / "02_width_floor.html").read_text(encoding="utf-8")
+    a, b = map(float, re.search(r"d_c = ([\d.]+)\\, ?n\^2 \+ ([\d.]+)\\, ?n", page).groups())
+    for n in (8, 16, 32):
+        assert sampler("return s.criticalWidth(value)", n) == pytest.approx(a * n**2 + b * n, rel=0.05)
+
+
+def test_the_images_are_the_embedded_ones():
+    assert TARGET.read_text(encoding="utf-8") == script()
+
+
+def test_colours_are_the_books():
+    style = (STATIC / "explorer.css").read_text(encoding="utf-8")
+    for name, colour in (("bn", plotting.BN), ("vanilla", plotting.VANILLA), ("bound", plotting.BOUND)):
+        assert f"--explorer-{name}: {colour};" in style
