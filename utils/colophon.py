@@ -132,7 +132,7 @@ def agreements(kept: dict[str, dict]) -> str:
     -------
     str
     """
-    rows = ""
+    rows = how = ""
     for name, one in kept.items():
         total = agreement.summary(
             [
@@ -144,20 +144,17 @@ def agreements(kept: dict[str, dict]) -> str:
         verdicts = "all the same" if total["agree"] == total["claims"] else f"{total['agree']} the same"
         largest = f"{number(total['apart'])} (<code>{total['where']}</code>)" if total["apart"] else "none"
         rows += (
-            f'<tr><th scope="row">{escape(name)}<br><small>{escape(one["how"])}; {escape(str(one["date"]))}, commit '
-            f"<code>{escape(str(one['commit'])[:10])}</code></small></th><td>{escape(notebooks)}</td><td>{total['claims']}</td>"
+            f'<tr><th scope="row">{escape(name)}</th><td>{escape(notebooks)}</td><td>{total["claims"]}</td>'
             f"<td>{total['identical']}</td><td>{largest}</td><td>{verdicts}</td></tr>"
         )
-    heads = (
-        "What was different",
-        "Notebooks",
-        "Claims",
-        "The same to the last digit",
-        "Largest difference, in half-widths",
-        "Verdicts",
-    )
+        how += (
+            f"<dt>{escape(name)}</dt><dd>{escape(one['how'])}; {escape(str(one['date']))}, {escape(one['device'])}, commit "
+            f"<code>{escape(str(one['commit'])[:10])}</code></dd>"
+        )
+    heads = ("What was different", "Notebooks", "Claims", "Identical", "Largest distance", "Verdicts")
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     return (
         '<div class="scrolled" role="region" aria-label="Agreement of runs" tabindex="0"><table class="numbers facts">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n"
+        f'<details class="facts"><summary>How these runs were made</summary><dl>{how}</dl></details>\n'
     )
