@@ -54,6 +54,7 @@
   }
   const decades = (x) => Math.log10(Math.max(x, 1e-300)); // smaller ones than doubles hold are drawn there
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+  const clean = (gap) => (gap < 1e-14 ? 0 : gap); // rounding of a batch that is orthogonal
   const rms = (values) => Math.sqrt(mean(values.map((x) => x * x)));
   /** Quantile by linear interpolation, as NumPy's. */
   function quantile(values, share) {
@@ -81,7 +82,7 @@
       const layer = state.bound.findIndex((x) => x !== null);
       words.push(
         `Theorem 1 speaks from layer ${layer} on; its bound ends at ${digits(state.bound[depth] ?? state.bound[layer])}, ` +
-          `${((state.bound[depth] ?? state.bound[layer]) / last).toPrecision(2)} times the gap.`,
+          `${number(Number(((state.bound[depth] ?? state.bound[layer]) / last).toPrecision(2)))} times the gap.`,
       );
     } else {
       const needed = Math.ceil(9 * n ** 4 / (1 - 1 / n));
@@ -94,7 +95,7 @@
     if (d < critical) {
       words.push(
         `Width ${number(d)} is below the critical width of about ${number(Math.round(critical))}: the batch loses rank. ` +
-          `Its least eigenvalue stands at ${digits(least)} of an orthogonal batch's and keeps falling, however settled the gap looks.`,
+          `Its least eigenvalue stands at ${least > 1.1e-300 ? digits(least) : "less than " + power(-300)} of an orthogonal batch's and keeps falling, however settled the gap looks.`,
       );
     } else if (d < dimensions ** 2) {
       words.push(
@@ -164,7 +165,13 @@
   );
 
   // ---------------------------------------------------------------- the state of the present draw
-  let worker = null, drawing = 0, waiting = 0, begun = 0;
+  let worker = null, spare = null, drawing = 0, waiting = 0, begun = 0;
+
+  // Workers come from text, since a page on disk may not load a worker's file.
+  const source = `(${companionWorker})((${companionSampler})(), (x) => self.postMessage(x))`;
+  const text = `const run = ${source}; self.onmessage = (event) => run(event.data);`;
+  const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  const spawn = () => new Worker(address);
 
   function begin() {
     if (worker) worker.terminate();
@@ -172,32 +179,30 @@
     drawing = 0;
     const { n, d, depth, centred } = setting;
     state = { of: setting, theory: [], gaps: [], plain: [], least: [], bound: [null], lowest: 1, leastLowest: 0.3, worst: Infinity, share: 0 };
-    const source = `(${companionWorker})((${companionSampler})(), (x) => self.postMessage(x))`;
-    const address = URL.createObjectURL(new Blob([`const run = ${source}; self.onmessage = (e) => run(e.data);`], { type: "text/javascript" }));
-    worker = new Worker(address); // from text, since a page on disk may not load a worker's file
-    URL.revokeObjectURL(address);
+    worker = spare ?? spawn();
     worker.onmessage = ({ data }) => receive(data);
     worker.onerror = (error) => (find("summary").textContent = `The sampler stopped: ${error.message}`);
     worker.postMessage({
       n, width: d, depth, runs: setting.runs, seed: setting.seed, centred, columns: sampler.start(setting.start, n, EXPLORER_DIGITS),
     });
     page.setAttribute("aria-busy", "true");
+    spare = spawn(); // so that the next setting need not wait for one
   }
 
   function receive({ theory, layers = [], share = 0 }) {
-    if (theory) state.theory = theory;
+    if (theory) state.theory = theory.map((x) => ({ gap: clean(x.gap), least: x.least }));
     for (const { bn, vanilla } of layers) {
       const layer = state.gaps.length, { n, d, centred } = state.of;
-      state.gaps.push(bn.map((x) => x.gap));
+      state.gaps.push(bn.map((x) => clean(x.gap)));
       state.least.push(bn.map((x) => x.least));
-      state.plain.push(vanilla.map((x) => x.gap));
+      state.plain.push(vanilla.map((x) => clean(x.gap)));
       if (layer > 0) {
         const bound = centred ? Infinity : sampler.theorem1(layer, n, d, state.worst);
         state.bound.push(bound < sampler.largestGap(n) ? bound : null);
       }
       // λ of Theorem 1: the least eigenvalue that any run has met so far.
       state.worst = Math.min(state.worst, ...bn.map((x) => x.least / n));
-      state.lowest = Math.min(state.lowest, mean(state.gaps[layer]));
+      if (layer > 0) state.lowest = Math.min(state.lowest, mean(state.gaps[layer]));
       state.leastLowest = Math.min(state.leastLowest, 10 ** Math.min(...bn.map((x) => decades(x.least))));
     }
     state.share = share;
@@ -208,16 +213,17 @@
     drawing = 0;
     const count = state.gaps.length, x = Array.from({ length: state.of.depth + 1 }, (_, i) => i);
     const full = (values) => x.map((i) => values[i] ?? null);
-    const edge = (rows, share) => full(rows.map((row) => quantile(row, share)));
+    const gaps = (values) => full(values.map((y) => y || null)); // a logarithmic axis has no 0
+    const edge = (rows, share) => rows.map((row) => quantile(row, share));
     const floor = sampler.floor(state.of.n, state.of.d, state.of.centred);
     gapPlot.setData([
-      x, edge(state.plain, 0.95), edge(state.plain, 0.05), full(state.plain.map(mean)),
-      edge(state.gaps, 0.95), edge(state.gaps, 0.05), full(state.gaps.map(mean)),
-      full(state.theory.map((y) => y.gap || null)), x.map(() => floor), full(state.bound),
+      x, gaps(edge(state.plain, 0.95)), gaps(edge(state.plain, 0.05)), gaps(state.plain.map(mean)),
+      gaps(edge(state.gaps, 0.95)), gaps(edge(state.gaps, 0.05)), gaps(state.gaps.map(mean)),
+      gaps(state.theory.map((y) => y.gap)), x.map(() => floor), full(state.bound),
     ]);
     const shown = state.least.map((row) => row.map(decades));
     leastPlot.setData([
-      x, edge(shown, 0.95), edge(shown, 0.05), full(shown.map(mean)), full(state.theory.map((y) => decades(y.least))),
+      x, full(edge(shown, 0.95)), full(edge(shown, 0.05)), full(shown.map(mean)), full(state.theory.map((y) => decades(y.least))),
     ]);
     find("legend-bound").hidden = !state.bound.some((y) => y !== null);
     const done = count > state.of.depth;
