@@ -117,7 +117,7 @@
     bnBand: () => style("--explorer-bn") + style("--explorer-band"), vanillaBand: () => style("--explorer-vanilla") + style("--explorer-band"),
   };
 
-  function plot(parent, height, lines, bands, y, labels) {
+  function plot(parent, height, lines, bands, y, ticks) {
     const axis = (extra) => ({
       stroke: ink, grid: { stroke: () => style("--explorer-grid"), width: 1 }, ticks: { show: false },
       font: "13px system-ui, sans-serif", ...extra,
@@ -128,7 +128,7 @@
       scales: { x: { time: false, range: () => [0, state.of.depth] }, y },
       axes: [
         axis({ size: 28, incrs: [1, 2, 5, 10, 20, 50, 100] }),
-        axis({ size: 54, ...labels }),
+        axis({ size: 54, ...ticks }),
       ],
       series: [{}, ...lines.map((line) => ({ points: { show: false }, spanGaps: false, ...line }))],
       bands,
@@ -137,11 +137,20 @@
     };
     return new uPlot(options, [[0], ...lines.map(() => [null])], parent);
   }
-  /** Decades, and 2s and 5s where there are few of them; the rest of a logarithmic axis' ticks stay bare. */
-  function label(x) {
-    if (x === null) return "";
-    const k = Math.round(Math.log10(x));
-    return Math.abs(Math.log10(x) - k) > 1e-9 ? String(Number(x.toPrecision(1))) : k >= -3 && k <= 2 ? String(10 ** k) : power(k);
+  const label = (x) => (x > 9e-4 && x < 1e3 ? String(Number(x.toPrecision(1))) : power(Math.round(Math.log10(x))));
+  /** Grid lines of a logarithmic axis, at 1, 2, …, 9 times powers of ten (uPlot's own need limits of that kind). */
+  function splits(_, axis, low, high) {
+    const found = [];
+    for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high); k++) {
+      for (let m = 1; m < 10; m++) if (m * 10 ** k >= low && m * 10 ** k <= high) found.push(m * 10 ** k);
+    }
+    return found;
+  }
+  /** Labels for as many of them as there is room for. */
+  function labels(_, at) {
+    const wide = Math.log10(at[at.length - 1] / at[0]);
+    const shown = wide < 1.2 ? [1, 2, 3, 5, 7] : wide < 2.5 ? [1, 2, 5] : [1];
+    return at.map((x) => (shown.includes(Math.round(x / 10 ** Math.floor(Math.log10(x * 1.0001)))) ? label(x) : ""));
   }
   const hidden = { stroke: "transparent", width: 0 };
   const gapPlot = plot(
@@ -153,7 +162,7 @@
     ],
     [{ series: [1, 2], fill: COLORS.vanillaBand }, { series: [4, 5], fill: COLORS.bnBand }],
     { distr: 3, range: () => [Math.min(state.lowest, sampler.floor(state.of.n, state.of.d, state.of.centred)) * 0.6, 1.2] },
-    { values: (_, splits) => splits.map(label) },
+    { splits, values: labels, filter: (_, at) => at },
   );
   // Its logarithm on a plain axis: it may run over hundreds of decades.
   const leastPlot = plot(
@@ -161,7 +170,7 @@
     [hidden, hidden, { stroke: COLORS.bn, width: 2.5 }, { stroke: ink, width: 1.5, dash: [7, 4] }],
     [{ series: [1, 2], fill: COLORS.bnBand }],
     { range: () => [Math.min(Math.log10(state.leastLowest) - 0.3, -1), 0.3] },
-    { values: (_, splits) => splits.map((k) => (Number.isInteger(k) ? label(10 ** k) : "")), incrs: [1, 2, 5, 10, 20, 50, 100], space: 26 },
+    { values: (_, at) => at.map((k) => (Number.isInteger(k) ? label(10 ** k) : "")), incrs: [1, 2, 5, 10, 20, 50, 100], space: 26 },
   );
 
   // ---------------------------------------------------------------- the state of the present draw
