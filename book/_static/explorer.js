@@ -54,6 +54,7 @@
   }
   const decades = (x) => Math.log10(Math.max(x, 1e-300)); // smaller ones than doubles hold are drawn there
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+  const clean = (gap) => (gap < 1e-14 ? 0 : gap); // rounding of a batch that is orthogonal
   const rms = (values) => Math.sqrt(mean(values.map((x) => x * x)));
   /** Quantile by linear interpolation, as NumPy's. */
   function quantile(values, share) {
@@ -81,7 +82,7 @@
       const layer = state.bound.findIndex((x) => x !== null);
       words.push(
         `Theorem 1 speaks from layer ${layer} on; its bound ends at ${digits(state.bound[depth] ?? state.bound[layer])}, ` +
-          `${((state.bound[depth] ?? state.bound[layer]) / last).toPrecision(2)} times the gap.`,
+          `${number(Number(((state.bound[depth] ?? state.bound[layer]) / last).toPrecision(2)))} times the gap.`,
       );
     } else {
       const needed = Math.ceil(9 * n ** 4 / (1 - 1 / n));
@@ -94,7 +95,7 @@
     if (d < critical) {
       words.push(
         `Width ${number(d)} is below the critical width of about ${number(Math.round(critical))}: the batch loses rank. ` +
-          `Its least eigenvalue stands at ${digits(least)} of an orthogonal batch's and keeps falling, however settled the gap looks.`,
+          `Its least eigenvalue stands at ${least > 1.1e-300 ? digits(least) : "less than " + power(-300)} of an orthogonal batch's and keeps falling, however settled the gap looks.`,
       );
     } else if (d < dimensions ** 2) {
       words.push(
@@ -116,7 +117,7 @@
     bnBand: () => style("--explorer-bn") + style("--explorer-band"), vanillaBand: () => style("--explorer-vanilla") + style("--explorer-band"),
   };
 
-  function plot(parent, height, lines, bands, y, labels) {
+  function plot(parent, height, lines, bands, y, ticks) {
     const axis = (extra) => ({
       stroke: ink, grid: { stroke: () => style("--explorer-grid"), width: 1 }, ticks: { show: false },
       font: "13px system-ui, sans-serif", ...extra,
@@ -127,7 +128,7 @@
       scales: { x: { time: false, range: () => [0, state.of.depth] }, y },
       axes: [
         axis({ size: 28, incrs: [1, 2, 5, 10, 20, 50, 100] }),
-        axis({ size: 54, ...labels }),
+        axis({ size: 54, ...ticks }),
       ],
       series: [{}, ...lines.map((line) => ({ points: { show: false }, spanGaps: false, ...line }))],
       bands,
@@ -136,11 +137,20 @@
     };
     return new uPlot(options, [[0], ...lines.map(() => [null])], parent);
   }
-  /** Decades, and 2s and 5s where there are few of them; the rest of a logarithmic axis' ticks stay bare. */
-  function label(x) {
-    if (x === null) return "";
-    const k = Math.round(Math.log10(x));
-    return Math.abs(Math.log10(x) - k) > 1e-9 ? String(Number(x.toPrecision(1))) : k >= -3 && k <= 2 ? String(10 ** k) : power(k);
+  const label = (x) => (x > 9e-4 && x < 1e3 ? String(Number(x.toPrecision(1))) : power(Math.round(Math.log10(x))));
+  /** Grid lines of a logarithmic axis, at 1, 2, …, 9 times powers of ten (uPlot's own need limits of that kind). */
+  function splits(_, axis, low, high) {
+    const found = [];
+    for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high); k++) {
+      for (let m = 1; m < 10; m++) if (m * 10 ** k >= low && m * 10 ** k <= high) found.push(m * 10 ** k);
+    }
+    return found;
+  }
+  /** Labels for as many of them as there is room for. */
+  function labels(_, at) {
+    const wide = Math.log10(at[at.length - 1] / at[0]);
+    const shown = wide < 1.2 ? [1, 2, 3, 5, 7] : wide < 2.5 ? [1, 2, 5] : [1];
+    return at.map((x) => (shown.includes(Math.round(x / 10 ** Math.floor(Math.log10(x * 1.0001)))) ? label(x) : ""));
   }
   const hidden = { stroke: "transparent", width: 0 };
   const gapPlot = plot(
@@ -152,7 +162,7 @@
     ],
     [{ series: [1, 2], fill: COLORS.vanillaBand }, { series: [4, 5], fill: COLORS.bnBand }],
     { distr: 3, range: () => [Math.min(state.lowest, sampler.floor(state.of.n, state.of.d, state.of.centred)) * 0.6, 1.2] },
-    { values: (_, splits) => splits.map(label) },
+    { splits, values: labels, filter: (_, at) => at },
   );
   // Its logarithm on a plain axis: it may run over hundreds of decades.
   const leastPlot = plot(
@@ -160,11 +170,17 @@
     [hidden, hidden, { stroke: COLORS.bn, width: 2.5 }, { stroke: ink, width: 1.5, dash: [7, 4] }],
     [{ series: [1, 2], fill: COLORS.bnBand }],
     { range: () => [Math.min(Math.log10(state.leastLowest) - 0.3, -1), 0.3] },
-    { values: (_, splits) => splits.map((k) => (Number.isInteger(k) ? label(10 ** k) : "")), incrs: [1, 2, 5, 10, 20, 50, 100], space: 26 },
+    { values: (_, at) => at.map((k) => (Number.isInteger(k) ? label(10 ** k) : "")), incrs: [1, 2, 5, 10, 20, 50, 100], space: 26 },
   );
 
   // ---------------------------------------------------------------- the state of the present draw
-  let worker = null, drawing = 0, waiting = 0, begun = 0;
+  let worker = null, spare = null, drawing = 0, waiting = 0, begun = 0;
+
+  // Workers come from text, since a page on disk may not load a worker's file.
+  const source = `(${companionWorker})((${companionSampler})(), (x) => self.postMessage(x))`;
+  const text = `const run = ${source}; self.onmessage = (event) => run(event.data);`;
+  const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  const spawn = () => new Worker(address);
 
   function begin() {
     if (worker) worker.terminate();
@@ -172,32 +188,30 @@
     drawing = 0;
     const { n, d, depth, centred } = setting;
     state = { of: setting, theory: [], gaps: [], plain: [], least: [], bound: [null], lowest: 1, leastLowest: 0.3, worst: Infinity, share: 0 };
-    const source = `(${companionWorker})((${companionSampler})(), (x) => self.postMessage(x))`;
-    const address = URL.createObjectURL(new Blob([`const run = ${source}; self.onmessage = (e) => run(e.data);`], { type: "text/javascript" }));
-    worker = new Worker(address); // from text, since a page on disk may not load a worker's file
-    URL.revokeObjectURL(address);
+    worker = spare ?? spawn();
     worker.onmessage = ({ data }) => receive(data);
     worker.onerror = (error) => (find("summary").textContent = `The sampler stopped: ${error.message}`);
     worker.postMessage({
       n, width: d, depth, runs: setting.runs, seed: setting.seed, centred, columns: sampler.start(setting.start, n, EXPLORER_DIGITS),
     });
     page.setAttribute("aria-busy", "true");
+    spare = spawn(); // so that the next setting need not wait for one
   }
 
   function receive({ theory, layers = [], share = 0 }) {
-    if (theory) state.theory = theory;
+    if (theory) state.theory = theory.map((x) => ({ gap: clean(x.gap), least: x.least }));
     for (const { bn, vanilla } of layers) {
       const layer = state.gaps.length, { n, d, centred } = state.of;
-      state.gaps.push(bn.map((x) => x.gap));
+      state.gaps.push(bn.map((x) => clean(x.gap)));
       state.least.push(bn.map((x) => x.least));
-      state.plain.push(vanilla.map((x) => x.gap));
+      state.plain.push(vanilla.map((x) => clean(x.gap)));
       if (layer > 0) {
         const bound = centred ? Infinity : sampler.theorem1(layer, n, d, state.worst);
         state.bound.push(bound < sampler.largestGap(n) ? bound : null);
       }
       // λ of Theorem 1: the least eigenvalue that any run has met so far.
       state.worst = Math.min(state.worst, ...bn.map((x) => x.least / n));
-      state.lowest = Math.min(state.lowest, mean(state.gaps[layer]));
+      if (layer > 0) state.lowest = Math.min(state.lowest, mean(state.gaps[layer]));
       state.leastLowest = Math.min(state.leastLowest, 10 ** Math.min(...bn.map((x) => decades(x.least))));
     }
     state.share = share;
@@ -208,16 +222,17 @@
     drawing = 0;
     const count = state.gaps.length, x = Array.from({ length: state.of.depth + 1 }, (_, i) => i);
     const full = (values) => x.map((i) => values[i] ?? null);
-    const edge = (rows, share) => full(rows.map((row) => quantile(row, share)));
+    const gaps = (values) => full(values.map((y) => y || null)); // a logarithmic axis has no 0
+    const edge = (rows, share) => rows.map((row) => quantile(row, share));
     const floor = sampler.floor(state.of.n, state.of.d, state.of.centred);
     gapPlot.setData([
-      x, edge(state.plain, 0.95), edge(state.plain, 0.05), full(state.plain.map(mean)),
-      edge(state.gaps, 0.95), edge(state.gaps, 0.05), full(state.gaps.map(mean)),
-      full(state.theory.map((y) => y.gap || null)), x.map(() => floor), full(state.bound),
+      x, gaps(edge(state.plain, 0.95)), gaps(edge(state.plain, 0.05)), gaps(state.plain.map(mean)),
+      gaps(edge(state.gaps, 0.95)), gaps(edge(state.gaps, 0.05)), gaps(state.gaps.map(mean)),
+      gaps(state.theory.map((y) => y.gap)), x.map(() => floor), full(state.bound),
     ]);
     const shown = state.least.map((row) => row.map(decades));
     leastPlot.setData([
-      x, edge(shown, 0.95), edge(shown, 0.05), full(shown.map(mean)), full(state.theory.map((y) => decades(y.least))),
+      x, full(edge(shown, 0.95)), full(edge(shown, 0.05)), full(shown.map(mean)), full(state.theory.map((y) => decades(y.least))),
     ]);
     find("legend-bound").hidden = !state.bound.some((y) => y !== null);
     const done = count > state.of.depth;

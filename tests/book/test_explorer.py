@@ -148,3 +148,27 @@ def test_a_million_wide_streams_and_the_page_stays_awake(site, visit):
     part(page, "depth").press("Enter")
     page.wait_for_selector(DONE, timeout=10_000)
     assert "10 layers of width 100 " in part(page, "summary").inner_text()
+
+
+def test_no_setting_is_an_error(site, visit):
+    page = visit(site + EXPLORER)
+    corners = (
+        "n2-d2-depth500-runs20-near-centred",
+        "n2-d2-depth2-runs1-near",
+        "n32-d32-depth500-runs3-digits",
+        "n32-d32-depth100-runs3-rankone-centred",
+        "n2-d1000000-depth5-runs1-orthogonal",
+        "n20-d300-depth60-runs20-parallel-centred",
+    )
+    for corner in corners:
+        page.goto(site + EXPLORER + "#" + corner)
+        page.wait_for_url(re.compile("seed1$"))
+        page.wait_for_selector(DONE)
+        words = part(page, "summary").inner_text()
+        assert "NaN" not in words and "undefined" not in words
+    # A slider in motion: the gap's axis takes any limits.
+    slider = part(page, "d-slider")
+    for step in range(60, 160, 5):
+        slider.fill(str(step))
+    page.wait_for_selector(DONE)
+    assert page.complaints == []
