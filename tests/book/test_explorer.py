@@ -167,6 +167,7 @@ def test_no_setting_is_an_error(site, visit):
         words = part(page, "summary").inner_text()
         assert "NaN" not in words and "undefined" not in words
     # A slider in motion: the gap's axis takes any limits.
+    page.goto(site + EXPLORER + "#n4-d1000-depth20-runs2-digits")
     slider = part(page, "d-slider")
     for step in range(60, 160, 5):
         slider.fill(str(step))
