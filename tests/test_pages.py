@@ -136,6 +136,8 @@ def test_refuted_rows_are_marked_and_a_supported_opposite_is_not_shown_as_agreem
     one = Item("Remark", "it changes nothing", ours=False, claims=("thm1",), found="It does.")
     assert "class=against" not in pages.overview([one], [record()])
     assert "class=against" in pages.overview([one], [record(verdict="refuted")])
+    both = pages.overview([THEOREM], [record(), record("thm1.stated", "refuted")])
+    assert "class=mixed" in both and "class=against" not in both
     opposite = Item("Remark", "it changes nothing", ours=False, claims=("thm1",), against=("thm1",), found="It does.")
     shown = pages.overview([opposite], [record()])
     assert "class=against" in shown and "✗ contradicted" in shown and "supported" not in Cells(shown).rows[1][2]

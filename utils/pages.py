@@ -15,6 +15,7 @@ from utils.items import Item
 
 __all__ = ["budget", "counts", "filters", "ledger_table", "overview"]
 
+ERRATA = "10_errata"
 HEADS = ("Claim", "What is judged", "Published", "Ours")
 
 
@@ -35,10 +36,16 @@ def counts(items: list[Item], records: list[dict]) -> str:
     paper = [r for r in records if r["id"] in theirs]
     waiting = sum(len(item.claims) or 1 for item in items) - len(records)
     controlled = sum(any(c["wanted"] == "refuted" for c in r["controls"]) for r in records)
+    slips = sum(r["verdict"] == "refuted" and r["notebook"] == ERRATA for r in paper)
     with_control = "every one" if controlled == len(records) else f"{controlled} of them"
     return (
         f"**{len(records)} statements judged: {_tally(records)}**; {with_control} with a negative control. "
         f"{len(paper)} of them are about the paper ({_tally(paper)}), {len(records) - len(paper)} are our own"
+        + (
+            f"; {slips} of those refuted are details of print, proof or released code, from {{doc}}`../notebooks/{ERRATA}`"
+            if slips
+            else ""
+        )
         + (f"; {waiting} rows are not judged and say why" if waiting else "")
         + ".\n"
     )
@@ -62,10 +69,11 @@ def _overview_row(item: Item, judged: dict[str, dict]) -> str:
     there = [judged[name] for name in item.claims if name in judged]
     links = [_link(judged[name], item) if name in judged else _no_link(name, item) for name in item.claims or [""]]
     verdicts = "".join(f"<li>{link}</li>" for link in links)
-    bad = any(_speaks_against(r, item) for r in there)
+    against = [_speaks_against(r, item) for r in there]
+    mark = "against" if against and all(against) else "mixed" if any(against) else ""
     why = item.found if there else _why_not(item, item.claims[0] if item.claims else None)
     return (
-        f'<tr role="row"{" class=against" if bad else ""}><th role="rowheader" scope="row">{escape(item.item)}</th>'
+        f'<tr role="row"{f" class={mark}" if mark else ""}><th role="rowheader" scope="row">{escape(item.item)}</th>'
         f'<td role="cell">{prose(item.says)}</td><td role="cell"><ul>{verdicts}</ul></td>'
         f'<td role="cell">{prose(why)}</td></tr>'
     )
