@@ -37,7 +37,7 @@ from utils import claims
 from utils.digest import ROOT, notebook_digest
 from utils.parameters import check, declared
 
-__all__ = ["KINDS", "edit", "faults", "main", "needed", "play", "registry", "shuffle_rows", "suite"]
+__all__ = ["KINDS", "edit", "faults", "main", "needed", "play", "recall", "registry", "shuffle_rows", "suite"]
 
 KINDS = ("vanilla network", "sharp constant", "wrong exponent", "sampler", "labels", "mended")
 REGISTRY = Path(__file__).with_name("sabotage.yml")
@@ -58,8 +58,8 @@ def registry(path: Path = REGISTRY) -> tuple[dict[str, dict], dict[str, dict]]:
     -------
     sabotages : dict of str to dict
     short : dict of str to dict
-        Notebook to ``set`` (names of parameters and other constants to values) and ``leave`` (claims that so little
-        cannot tell apart, left to the long form).
+        Notebook to ``set`` (names of parameters and other constants to values), ``leave`` (claims that so little cannot
+        tell apart, or take too long, left to the long form) and ``kept`` (committed evidence that stands in for sweeps).
 
     Raises
     ------
@@ -101,7 +101,9 @@ def faults(rows: list[dict], sabotages: dict[str, dict]) -> list[str]:
     for row in rows:
         what = f"{row['sabotage']}: {row['claim']} came out {row['verdict']}"
         if row["sabotage"] == UNDISTURBED:
-            if row["noticed"]:
+            # Few runs may leave a control undecided; only where the control is all that gives sabotage away does that matter.
+            refuted = claims.registry()[row["claim"]]["verdict"] == "refuted"
+            if row["noticed"] in ("verdict", "error") or row["noticed"] and refuted:
                 found.append(f"{what} with nothing broken (off: {row['noticed']})")
             continue
         entry = sabotages[row["sabotage"]]
@@ -173,6 +175,40 @@ def shuffle_rows(columns: Collection[str], among: Collection[str] = ("seed",), *
         return table.infer_objects()
 
     sweeps.sweep = shuffled
+
+
+def recall(name: str, tables: Collection[str]) -> None:
+    """Let every sweep hand out committed rows of the same settings instead of computing them.
+
+    Parameters
+    ----------
+    name : str
+        Of the evidence.
+    tables : collection of str
+        Which of its tables; the one that has the most of the rows a sweep asks for gives them. Rows for
+        choosing learning rates are not always kept: then the rates that were chosen are all there is to choose from.
+    """
+    import pandas as pd
+
+    from utils import evidence, sweeps
+
+    frames = [evidence.load(name)[0][table] for table in tables]
+    setting = ["arm", "depth", "width", "learning_rate"]
+
+    def rows(frame, values, names):
+        same = frame.seed.isin(values["seeds"]) if "seed" in names else pd.Series(True, index=frame.index)
+        for column in set(names) & set(values) & set(frame):
+            same &= frame[column] == values[column]
+        return frame[same]
+
+    def recalled(cell, grid, *, description="", **options):
+        grid = list(grid)
+        found = [pd.concat([rows(frame, values, [*setting, "steps", "seed"]) for values in grid]) for frame in frames]
+        if description.startswith("tuning") and all(frame.empty for frame in found):
+            found = [pd.concat([rows(frames[0], values, setting) for values in grid])]
+        return max(found, key=len).reset_index(drop=True)
+
+    sweeps.sweep = recalled
 
 
 # Running a notebook's own code.
@@ -265,7 +301,15 @@ def _literal(node: ast.expr) -> bool:
     return True
 
 
-def play(notebook: Path, *, patch: str, wanted: Collection[str], values: dict[str, object], store: Path) -> list[dict]:
+def play(
+    notebook: Path,
+    *,
+    patch: str,
+    wanted: Collection[str],
+    values: dict[str, object],
+    store: Path,
+    kept: dict | None = None,
+) -> list[dict]:
     """Run what some claims of a notebook need, with a patch applied first; to be called in a process of its own.
 
     Parameters
@@ -279,6 +323,8 @@ def play(notebook: Path, *, patch: str, wanted: Collection[str], values: dict[st
         What replaces parameters and other constants that a cell sets to a literal.
     store : Path
         Of this run alone, for the sweeps.
+    kept : dict, optional
+        Arguments of :func:`recall`, if no sweep is to compute anything.
 
     Returns
     -------
@@ -318,6 +364,8 @@ def play(notebook: Path, *, patch: str, wanted: Collection[str], values: dict[st
         return verdict
 
     claims.judge = recording
+    if kept:
+        recall(**kept)
     exec(compile(patch, "<patch>", "exec"), {})
     namespace = {"__name__": "__main__", "display": lambda *shown: None}
     here = Path.cwd()
@@ -351,15 +399,19 @@ def _row(verdict: claims.Verdict) -> dict:
 # The suite.
 
 
-def _settings(notebook: str, form: str, short: dict[str, dict]) -> tuple[dict[str, object], set[str]]:
-    """Values and the claims that are left out, of a notebook in one of the forms."""
+def _settings(notebook: str, form: str, short: dict[str, dict]) -> tuple[dict, set[str]]:
+    """Arguments of :func:`play` for a notebook in one of the forms, and the claims that are left out."""
     if form == "long":
-        return {}, set()
+        return {"values": {}, "kept": None}, set()
     entry = short.get(notebook, {})
-    values = entry.get("set", {})
+    values, kept = entry.get("set", {}), entry.get("kept")
+    if kept:
+        from utils import evidence
+
+        values = evidence.load(kept["name"])[1]["parameters"] | values
     parameters = declared(ROOT / "notebooks" / f"{notebook}.ipynb")
     check(parameters, {name: value for name, value in values.items() if name in parameters})
-    return values, set(entry.get("leave", []))
+    return {"values": values, "kept": kept}, set(entry.get("leave", []))
 
 
 def _task(task: dict) -> dict:
@@ -369,11 +421,13 @@ def _task(task: dict) -> dict:
     torch.set_num_threads(1)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sabotage-") as folder:
-        if task["store"] and Path(task["store"]).exists():  # computed by honest code, shuffled after: the computing need not be done again
+        if (
+            task["store"] and Path(task["store"]).exists()
+        ):  # computed by honest code, shuffled after: the computing need not be done again
             shutil.copytree(task["store"], folder, dirs_exist_ok=True)
         rows = play(
             ROOT / "notebooks" / f"{task['notebook']}.ipynb",
-            patch=task["patch"], wanted=task["wanted"], values=task["values"], store=Path(folder),
+            patch=task["patch"], wanted=task["wanted"], values=task["values"], kept=task["kept"], store=Path(folder),
         )  # fmt: skip
         if task["sabotage"] == UNDISTURBED and task["keep_store"]:
             shutil.copytree(folder, task["keep_store"], dirs_exist_ok=True)
@@ -411,9 +465,9 @@ def suite(
     tasks = []
     with tempfile.TemporaryDirectory(prefix="honest-") as honest:
         for notebook in dict.fromkeys(entry["notebook"] for entry in chosen.values()):
-            values, left = _settings(notebook, form, short)
+            settings, left = _settings(notebook, form, short)
             mine = {name: entry for name, entry in chosen.items() if entry["notebook"] == notebook}
-            common = {"notebook": notebook, "values": values}
+            common = {"notebook": notebook, **settings}
             if form == "short":
                 wanted = dict.fromkeys(c for e in mine.values() for c in e["claims"] if c not in left)
                 kept = Path(honest) / notebook
@@ -451,8 +505,13 @@ def _finished(tasks: list[dict], jobs: int, results: Path | None, quiet: bool) -
                     Path(results).mkdir(parents=True, exist_ok=True)
                     stored[id(task)].write_text(json.dumps(done["rows"]))
                 if not quiet:
-                    outcome = ", ".join(f"{row['claim']} {row['verdict']} ({row['noticed'] or 'unnoticed'})" for row in done["rows"])
-                    print(f"{done['rows'][0]['seconds']:6.1f} s  {task['notebook'][:2]} {task['sabotage']}: {outcome}", flush=True)
+                    outcome = ", ".join(
+                        f"{row['claim']} {row['verdict']} ({row['noticed'] or 'unnoticed'})" for row in done["rows"]
+                    )
+                    print(
+                        f"{done['rows'][0]['seconds']:6.1f} s  {task['notebook'][:2]} {task['sabotage']}: {outcome}",
+                        flush=True,
+                    )
     for task in tasks:
         yield from found[id(task)]
 
