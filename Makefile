@@ -11,11 +11,12 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint bench lab lock clean distclean
+.PHONY: help book test sabotage lint bench lab lock clean distclean
 
 help:
 	@echo "make book [PROFILE=fast|cifar|paper]  run every notebook, judge every claim, build _build/html/index.html"
 	@echo "make test                             unit, law and gate tests"
+	@echo "make sabotage                         break one thing at a time and judge again, at full size (half an hour)"
 	@echo "make bench                            the sampler's speed against direct simulation, as ratios"
 	@echo "make lab                              JupyterLab on the notebooks"
 	@echo "make lint                             ruff on code and notebooks"
@@ -35,6 +36,9 @@ book: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest
+
+sabotage: $(READY)
+	@$(BIN)/python -m utils.sabotage --form long
 
 bench: $(READY)
 	@$(BIN)/python -m utils.bench

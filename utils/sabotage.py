@@ -103,14 +103,14 @@ def faults(rows: list[dict], sabotages: dict[str, dict]) -> list[str]:
         if row["sabotage"] == UNDISTURBED:
             # Few runs may leave a control undecided; only where the control is all that gives sabotage away does that matter.
             refuted = claims.registry()[row["claim"]]["verdict"] == "refuted"
-            if row["noticed"] in ("verdict", "error") or row["noticed"] and refuted:
+            if row["noticed"] in ("verdict", "error") or (row["noticed"] and refuted):
                 found.append(f"{what} with nothing broken (off: {row['noticed']})")
             continue
         entry = sabotages[row["sabotage"]]
         if row["claim"] not in entry["claims"]:
             continue
         if entry["kind"] == "mended":
-            if row["verdict"] != "supported":
+            if row["verdict"] in ("refuted", "stopped"):
                 found.append(f"{what}, though what it states is true there")
         elif row["verdict"] == "supported":
             found.append(f"{what}, though {entry['broken'][0].lower()}{entry['broken'][1:]}")
