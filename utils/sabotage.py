@@ -436,7 +436,7 @@ def _task(task: dict) -> dict:
 
 
 def suite(
-    form: str, *, only: Collection[str] | None = None, jobs: int = 1, results: Path | None = None, quiet: bool = False
+    form: str, *, only: Collection[str] | None = None, jobs: int = 1, results: Path | None = None, compute: bool = True
 ) -> list[dict]:
     """Run sabotages, and in the short form the undisturbed notebooks beside them.
 
@@ -449,7 +449,8 @@ def suite(
         Processes at a time.
     results : Path, optional
         Folder in which a finished run is stored under a digest of all it depends on, and found again.
-    quiet : bool
+    compute : bool
+        Whether to run what is not stored, or leave it out.
 
     Returns
     -------
@@ -484,10 +485,10 @@ def suite(
                 tasks += [
                     common | {"sabotage": name, "patch": entry["patch"], "wanted": wanted, "store": store}
                 ] * bool(wanted)  # fmt: skip
-        return list(_finished(tasks, jobs, results, quiet))
+        return list(_finished(tasks, jobs, results, compute))
 
 
-def _finished(tasks: list[dict], jobs: int, results: Path | None, quiet: bool) -> Iterator[dict]:
+def _finished(tasks: list[dict], jobs: int, results: Path | None, compute: bool) -> Iterator[dict]:
     # Forked from a server that has loaded the libraries and nothing of ours that a patch could have touched.
     os.environ["TQDM_DISABLE"] = "1"
     context = multiprocessing.get_context("forkserver")
@@ -496,7 +497,7 @@ def _finished(tasks: list[dict], jobs: int, results: Path | None, quiet: bool) -
     found = {id(t): json.loads(stored[id(t)].read_text()) for t in tasks if results and stored[id(t)].exists()}
     # What others read comes first; a store that is not there yet is waited for.
     waves = [[t for t in tasks if not t["store"]], [t for t in tasks if t["store"]]]
-    for wave in waves:
+    for wave in waves if compute else []:
         missing = [task for task in wave if id(task) not in found]
         with context.Pool(jobs, maxtasksperchild=1) as pool:
             for task, done in zip(missing, pool.imap(_task, missing, chunksize=1), strict=True):
@@ -504,16 +505,11 @@ def _finished(tasks: list[dict], jobs: int, results: Path | None, quiet: bool) -
                 if results:
                     Path(results).mkdir(parents=True, exist_ok=True)
                     stored[id(task)].write_text(json.dumps(done["rows"]))
-                if not quiet:
-                    outcome = ", ".join(
-                        f"{row['claim']} {row['verdict']} ({row['noticed'] or 'unnoticed'})" for row in done["rows"]
-                    )
-                    print(
-                        f"{done['rows'][0]['seconds']:6.1f} s  {task['notebook'][:2]} {task['sabotage']}: {outcome}",
-                        flush=True,
-                    )
+                outcome = ", ".join(f"{r['claim']} {r['verdict']} ({r['noticed'] or 'unnoticed'})" for r in done["rows"])
+                seconds = done["rows"][0]["seconds"]
+                print(f"{seconds:6.1f} s  {task['notebook'][:2]} {task['sabotage']}: {outcome}", flush=True)
     for task in tasks:
-        yield from found[id(task)]
+        yield from found.get(id(task), [])
 
 
 def _digest(task: dict) -> str:
@@ -529,6 +525,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--form", choices=("short", "long"), default="long")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     parser.add_argument("--output", type=Path, help="write the rows here as JSON, instead of keeping evidence")
+    parser.add_argument("--stored", action="store_true", help="run nothing: keep as evidence what has been run so far")
     options = parser.parse_args(arguments)
     sabotages, _ = registry()
     unknown = set(options.names) - set(sabotages)
@@ -537,7 +534,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     results = ROOT / "_build" / "sabotage" if options.form == "long" else None
-    rows = suite(options.form, only=options.names or None, jobs=options.jobs, results=results)
+    rows = suite(options.form, only=options.names or None, jobs=options.jobs, results=results, compute=not options.stored)
     if options.output:
         options.output.write_text(json.dumps(rows, indent=0), encoding="utf-8")
     elif options.form == "long" and not options.names:
