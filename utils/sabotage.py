@@ -505,7 +505,9 @@ def _finished(tasks: list[dict], jobs: int, results: Path | None, compute: bool)
                 if results:
                     Path(results).mkdir(parents=True, exist_ok=True)
                     stored[id(task)].write_text(json.dumps(done["rows"]))
-                outcome = ", ".join(f"{r['claim']} {r['verdict']} ({r['noticed'] or 'unnoticed'})" for r in done["rows"])
+                outcome = ", ".join(
+                    f"{r['claim']} {r['verdict']} ({r['noticed'] or 'unnoticed'})" for r in done["rows"]
+                )
                 seconds = done["rows"][0]["seconds"]
                 print(f"{seconds:6.1f} s  {task['notebook'][:2]} {task['sabotage']}: {outcome}", flush=True)
     for task in tasks:
@@ -514,7 +516,7 @@ def _finished(tasks: list[dict], jobs: int, results: Path | None, compute: bool)
 
 def _digest(task: dict) -> str:
     notebook = ROOT / "notebooks" / f"{task['notebook']}.ipynb"
-    plain = [task[name] for name in ("sabotage", "patch", "wanted", "values")] + [bool(task["store"])]
+    plain = [task["sabotage"], task["patch"], sorted(task["wanted"]), task["values"], bool(task["store"])]
     return hashlib.sha256(json.dumps([notebook_digest(notebook, {}), *plain]).encode()).hexdigest()[:40]
 
 
@@ -534,7 +536,9 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     results = ROOT / "_build" / "sabotage" if options.form == "long" else None
-    rows = suite(options.form, only=options.names or None, jobs=options.jobs, results=results, compute=not options.stored)
+    rows = suite(
+        options.form, only=options.names or None, jobs=options.jobs, results=results, compute=not options.stored
+    )
     if options.output:
         options.output.write_text(json.dumps(rows, indent=0), encoding="utf-8")
     elif options.form == "long" and not options.names:
