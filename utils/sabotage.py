@@ -44,7 +44,7 @@ REGISTRY = Path(__file__).with_name("sabotage.yml")
 FIELDS = {"notebook", "kind", "broken", "claims", "patch"}
 OPTIONAL = {"blind", "store", "forms"}
 UNDISTURBED = "nothing"
-COLUMNS = ["sabotage", "claim", "verdict", "noticed", "estimate", "low", "high", "seconds"]
+COLUMNS = ["sabotage", "claim", "verdict", "noticed", "estimate", "low", "high"]
 
 
 def registry(path: Path = REGISTRY) -> tuple[dict[str, dict], dict[str, dict]]:
@@ -419,7 +419,7 @@ def _task(task: dict) -> dict:
     import torch
 
     torch.set_num_threads(1)
-    started = time.monotonic()
+    started = time.process_time()
     with tempfile.TemporaryDirectory(prefix="sabotage-") as folder:
         if (
             task["store"] and Path(task["store"]).exists()
@@ -431,7 +431,7 @@ def _task(task: dict) -> dict:
         )  # fmt: skip
         if task["sabotage"] == UNDISTURBED and task["keep_store"]:
             shutil.copytree(folder, task["keep_store"], dirs_exist_ok=True)
-    seconds = round(time.monotonic() - started, 1)
+    seconds = round(time.process_time() - started, 1)
     return task | {"rows": [{"sabotage": task["sabotage"]} | row | {"seconds": seconds} for row in rows]}
 
 
@@ -455,7 +455,7 @@ def suite(
     Returns
     -------
     list of dict
-        Rows of :func:`play` with ``sabotage`` and ``seconds``.
+        Rows of :func:`play` with ``sabotage`` and ``seconds`` of a processor.
     """
     sabotages, short = registry()
     chosen = {
