@@ -12,13 +12,14 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-faults test-book lint bench lab lock clean distclean
+.PHONY: help book test test-faults test-book sabotage lint bench lab lock clean distclean
 
 help:
 	@echo "make book [PROFILE=fast|cifar|paper]  run every notebook, judge every claim, build _build/html/index.html"
 	@echo "make test                             unit, law and gate tests"
 	@echo "make test-faults                      killed processes, full disks, no network, a Dask cluster: all real, minutes"
 	@echo "make test-book                        the built book in a browser: offline, accessible, every link, the explorer"
+	@echo "make sabotage                         break one thing at a time and judge again, at full size (half an hour)"
 	@echo "make bench                            the sampler's speed against direct simulation, as ratios"
 	@echo "make lab                              JupyterLab on the notebooks"
 	@echo "make lint                             ruff on code and notebooks"
@@ -57,6 +58,9 @@ test-book: $(BROWSER)
 		fi; \
 	fi
 	@$(BIN)/python -m pytest tests/book
+
+sabotage: $(READY)
+	@$(BIN)/python -m utils.sabotage --form long
 
 bench: $(READY)
 	@$(BIN)/python -m utils.bench

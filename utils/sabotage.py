@@ -1,0 +1,560 @@
+"""Can the book's checks fail? Notebooks run with one thing broken on purpose, and what becomes of their verdicts.
+
+``python -m utils.sabotage`` breaks one thing at a time, as ``sabotage.yml`` beside this file says, and judges again.
+``--form short`` takes a minute or two at reduced parameters; ``--form long``, at the ``fast`` profile's own, keeps its
+results as evidence for notebook 11. A new claim needs an entry in that file, three lines and the code that breaks something:
+
+    a_name: {notebook: 09_its_notebook, kind: sampler, broken: "What is broken, in one sentence.", claims: [its_id],
+             patch: "import utils.theory as t; right = t.gap_floor; t.gap_floor = lambda n, d: 1.1 * right(n, d)"}
+    # and if the notebook is slow, an entry for it under `short`, with smaller parameters or constants
+
+Every sabotage runs in a process of its own and with a store of its own: what is broken there reaches neither the next one
+nor any cell that a reader's notebooks would find computed.
+"""
+
+import argparse
+import ast
+import dis
+import hashlib
+import inspect
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import textwrap
+import time
+import traceback
+import types
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from utils import claims
+from utils.digest import ROOT, notebook_digest
+from utils.parameters import check, declared
+
+__all__ = ["KINDS", "edit", "faults", "main", "needed", "play", "recall", "registry", "shuffle_rows", "suite"]
+
+KINDS = ("vanilla network", "sharp constant", "wrong exponent", "sampler", "labels", "mended")
+REGISTRY = Path(__file__).with_name("sabotage.yml")
+FIELDS = {"notebook", "kind", "broken", "claims", "patch"}
+OPTIONAL = {"blind", "store", "forms"}
+UNDISTURBED = "nothing"
+COLUMNS = ["sabotage", "claim", "verdict", "noticed", "estimate", "low", "high"]
+
+
+def registry(path: Path = REGISTRY) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Sabotages by name, and what the short form changes in each notebook; checked for form.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    sabotages : dict of str to dict
+    short : dict of str to dict
+        Notebook to ``set`` (names of parameters and other constants to values), ``leave`` (claims that so little cannot
+        tell apart, or take too long, left to the long form) and ``kept`` (committed evidence that stands in for sweeps).
+
+    Raises
+    ------
+    ValueError
+        If an entry lacks or misspells a field, names an unknown kind, or a claim that its notebook does not judge.
+    """
+    content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    sabotages, short = content["sabotages"], content["short"]
+    known = claims.registry()
+    for name, entry in sabotages.items():
+        fields = set(entry) - OPTIONAL
+        if fields != FIELDS:
+            raise ValueError(f"{path}: {name!r} misses {FIELDS - fields or 'nothing'}, has unknown {fields - FIELDS}")
+        if entry["kind"] not in KINDS:
+            raise ValueError(f"{path}: {name!r}: kind {entry['kind']!r}, expected one of {', '.join(KINDS)}")
+        for claim in [*entry["claims"], *entry.get("blind", {})]:
+            if claim not in known or known[claim]["notebook"] != entry["notebook"]:
+                raise ValueError(f"{path}: {name!r}: claim {claim!r} is not one that {entry['notebook']} judges")
+            if entry["kind"] == "mended" and known[claim]["verdict"] != "refuted":
+                raise ValueError(f"{path}: {name!r} mends {claim!r}, which is not expected to be refuted")
+    return sabotages, short
+
+
+def faults(rows: list[dict], sabotages: dict[str, dict]) -> list[str]:
+    """What a sabotage got away with, one sentence each; empty if every check saw what it must.
+
+    Parameters
+    ----------
+    rows : list of dict
+        As :func:`suite` returns them.
+    sabotages : dict
+        As :func:`registry` returns them.
+
+    Returns
+    -------
+    list of str
+    """
+    found = []
+    for row in rows:
+        what = f"{row['sabotage']}: {row['claim']} came out {row['verdict']}"
+        if row["sabotage"] == UNDISTURBED:
+            # Few runs may leave a control undecided; only where the control is all that gives sabotage away does that matter.
+            refuted = claims.registry()[row["claim"]]["verdict"] == "refuted"
+            if row["noticed"] in ("verdict", "error") or (row["noticed"] and refuted):
+                found.append(f"{what} with nothing broken (off: {row['noticed']})")
+            continue
+        entry = sabotages[row["sabotage"]]
+        if row["claim"] not in entry["claims"]:
+            continue
+        if entry["kind"] == "mended":
+            if row["verdict"] in ("refuted", "stopped"):
+                found.append(f"{what}, though what it states is true there")
+        elif row["verdict"] == "supported":
+            found.append(f"{what}, though {entry['broken'][0].lower()}{entry['broken'][1:]}")
+        elif not row["noticed"]:
+            found.append(f"{what} and its controls as ever: the build would not notice")
+    return found
+
+
+# What patches in sabotage.yml are made with.
+
+
+def edit(function: Callable, old: str, new: str) -> None:
+    """Break a function where it is defined: its source with one expression replaced, put in its place in its module.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module's top level.
+    old, new : str
+        ``old`` occurs exactly once.
+
+    Raises
+    ------
+    ValueError
+        If it does not: the sabotage would break nothing, or more than it says.
+    """
+    source = textwrap.dedent(inspect.getsource(function))
+    if source.count(old) != 1:
+        raise ValueError(f"{old!r} occurs {source.count(old)} times in {function.__name__}, expected once")
+    module = sys.modules[function.__module__]
+    exec(compile(source.replace(old, new), f"<{function.__name__}, sabotaged>", "exec"), module.__dict__)
+
+
+def shuffle_rows(columns: Collection[str], among: Collection[str] = ("seed",), *, leave: str = "tuning") -> None:
+    """Let every sweep hand out its rows under each other's labels, seed by seed.
+
+    Parameters
+    ----------
+    columns : collection of str
+        The labels that are shuffled.
+    among : collection of str
+        Rows that agree in these are shuffled among each other.
+    leave : str
+        Sweeps whose description begins so are left alone.
+    """
+    import numpy as np
+
+    from utils import sweeps
+
+    honest, generator = sweeps.sweep, np.random.default_rng(0)
+
+    def shuffled(cell, grid, **options):
+        table = honest(cell, grid, **options)
+        if (options.get("description") or "").startswith(leave):
+            return table
+        parts = [rows.index.to_numpy() for _, rows in table.groupby(list(among))]
+        order = np.arange(len(table))
+        for part in parts:
+            order[part] = generator.permutation(part)
+        labels = [name for name in columns if name in table]
+        table[labels] = table[labels].to_numpy()[order]
+        return table.infer_objects()
+
+    sweeps.sweep = shuffled
+
+
+def recall(name: str, tables: Collection[str]) -> None:
+    """Let every sweep hand out committed rows of the same settings instead of computing them.
+
+    Parameters
+    ----------
+    name : str
+        Of the evidence.
+    tables : collection of str
+        Which of its tables; the one that has the most of the rows a sweep asks for gives them. Rows for
+        choosing learning rates are not always kept: then the rates that were chosen are all there is to choose from.
+    """
+    import pandas as pd
+
+    from utils import evidence, sweeps
+
+    frames = [evidence.load(name)[0][table] for table in tables]
+    setting = ["arm", "depth", "width", "learning_rate"]
+
+    def rows(frame, values, names):
+        same = frame.seed.isin(values["seeds"]) if "seed" in names else pd.Series(True, index=frame.index)
+        for column in set(names) & set(values) & set(frame):
+            same &= frame[column] == values[column]
+        return frame[same]
+
+    def recalled(cell, grid, *, description="", **options):
+        grid = list(grid)
+        found = [pd.concat([rows(frame, values, [*setting, "steps", "seed"]) for values in grid]) for frame in frames]
+        if description.startswith("tuning") and all(frame.empty for frame in found):
+            found = [pd.concat([rows(frames[0], values, setting) for values in grid])]
+        return max(found, key=len).reset_index(drop=True)
+
+    sweeps.sweep = recalled
+
+
+# Running a notebook's own code.
+
+
+def needed(sources: list[str], wanted: Collection[str]) -> list[int]:
+    """Which cells the judgement of some claims needs: the cells that judge them, and what these use, however far back.
+
+    Parameters
+    ----------
+    sources : list of str
+        Code cells, in order.
+    wanted : collection of str
+        Claim ids.
+
+    Returns
+    -------
+    list of int
+        Positions, ascending. Names decide: a cell is needed if it sets, or changes, a name that a later needed one reads.
+    """
+    read, write, change = zip(*map(_names, sources), strict=True)
+    chosen, missing = [], set()
+    for position in reversed(range(len(sources))):
+        judges = set(_judged(sources[position])) & set(wanted)
+        if judges or (write[position] | change[position]) & missing:
+            chosen.append(position)
+            missing = missing - (write[position] - change[position]) | read[position]
+    return chosen[::-1]
+
+
+def _names(source: str) -> tuple[set[str], set[str], set[str]]:
+    """Global names a cell reads before it sets them, those it sets, and those it changes in place."""
+    tree = ast.parse(source)
+    changed = set()
+    for node in ast.walk(tree):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            while isinstance(target, ast.Subscript | ast.Attribute):
+                target = target.value
+                if isinstance(target, ast.Name):
+                    changed.add(target.id)
+    read, write = set(), set()
+
+    def within(code: types.CodeType):
+        for constant in code.co_consts:
+            if isinstance(constant, types.CodeType):
+                yield constant
+                yield from within(constant)
+
+    code = compile(tree, "<cell>", "exec")
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_NAME", "LOAD_GLOBAL") and instruction.argval not in write:
+            read.add(instruction.argval)
+        elif instruction.opname in ("STORE_NAME", "STORE_GLOBAL"):
+            write.add(instruction.argval)
+    for inner in within(code):
+        for instruction in dis.get_instructions(inner):
+            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and instruction.argval not in write:
+                read.add(instruction.argval)
+    return read, write, changed & (read | write)
+
+
+def _judged(source: str) -> list[str]:
+    """Ids of the claims a cell judges."""
+    calls = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    return [call.args[0].value for call in calls if call.func.id == "judge" and isinstance(call.args[0], ast.Constant)]
+
+
+class _Constants(ast.NodeTransformer):
+    """Replaces the values of ``name = literal`` at a cell's top level."""
+
+    def __init__(self, values: dict[str, object]):
+        self.values, self.done = values, set()
+
+    def visit_Module(self, node):
+        for statement in node.body:
+            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+                name = getattr(statement.targets[0], "id", None)
+                if name in self.values and _literal(statement.value):
+                    statement.value = ast.copy_location(ast.parse(repr(self.values[name])).body[0].value, statement)
+                    self.done.add(name)
+        return ast.fix_missing_locations(node)
+
+
+def _literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except ValueError:
+        return False
+    return True
+
+
+def play(
+    notebook: Path,
+    *,
+    patch: str,
+    wanted: Collection[str],
+    values: dict[str, object],
+    store: Path,
+    kept: dict | None = None,
+) -> list[dict]:
+    """Run what some claims of a notebook need, with a patch applied first; to be called in a process of its own.
+
+    Parameters
+    ----------
+    notebook : Path
+    patch : str
+        Python code that breaks something in ``utils`` or in a library.
+    wanted : collection of str
+        Ids of the claims.
+    values : dict of str to object
+        What replaces parameters and other constants that a cell sets to a literal.
+    store : Path
+        Of this run alone, for the sweeps.
+    kept : dict, optional
+        Arguments of :func:`recall`, if no sweep is to compute anything.
+
+    Returns
+    -------
+    list of dict
+        One row a claim: ``claim``, ``verdict`` ("stopped" if it could not be judged), ``noticed`` ("verdict" if it is not the
+        registered one, else "control" if one is not as wanted, "error" if stopped, "" if all is as ever), ``estimate``,
+        ``low``, ``high``, and ``detail``, the error if there was one.
+
+    Raises
+    ------
+    ValueError
+        If a value is for a name that no cell sets, or a claim is not judged in the notebook.
+    """
+    import joblib
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    os.environ["COMPANION_STORE"] = str(store)
+    notebook = Path(notebook)
+    sources = [c.source for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
+    absent = set(wanted) - {claim for source in sources for claim in _judged(source)}
+    if absent:
+        raise ValueError(f"{notebook}: claims {sorted(absent)} are not judged there")
+    constants = _Constants(values)
+    trees = [constants.visit(ast.parse(source)) for source in sources]
+    if set(values) - constants.done:
+        raise ValueError(f"{notebook}: no cell sets {sorted(set(values) - constants.done)} to a literal")
+
+    rows, first = {}, ""
+    honest = claims.judge
+
+    def recording(claim_id, cells, **rest):
+        verdict = honest(claim_id, cells, **rest)
+        rows[claim_id] = _row(verdict)
+        return verdict
+
+    claims.judge = recording
+    if kept:
+        recall(**kept)
+    exec(compile(patch, "<patch>", "exec"), {})
+    namespace = {"__name__": "__main__", "display": lambda *shown: None}
+    here = Path.cwd()
+    os.chdir(notebook.parent)
+    # In this process, where the patch is: other processes would import what is not broken.
+    try:
+        with joblib.parallel_config(backend="sequential"):
+            for position in needed(sources, wanted):
+                try:
+                    exec(compile(trees[position], f"<cell {position}>", "exec"), namespace)
+                except Exception as error:
+                    where = traceback.extract_tb(error.__traceback__)[-1]
+                    # The first error of a run explains those that follow from it.
+                    first = first or f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+                plt.close("all")
+    finally:
+        os.chdir(here)
+        claims.judge = honest
+    stopped = {"verdict": "stopped", "noticed": "error", "estimate": None, "low": None, "high": None, "detail": first}
+    return [{"claim": claim} | rows.get(claim, stopped) for claim in wanted]
+
+
+def _row(verdict: claims.Verdict) -> dict:
+    off = [control for control in verdict.controls if control["verdict"] != control["wanted"]]
+    noticed = "verdict" if verdict.verdict != verdict.wanted else "control" if off else ""
+    low, high = verdict.interval
+    numbers = {"estimate": verdict.estimate, "low": low, "high": high}
+    return {"verdict": verdict.verdict, "noticed": noticed, **numbers, "detail": ""}
+
+
+# The suite.
+
+
+def _settings(notebook: str, form: str, short: dict[str, dict]) -> tuple[dict, set[str]]:
+    """Arguments of :func:`play` for a notebook in one of the forms, and the claims that are left out."""
+    if form == "long":
+        return {"values": {}, "kept": None}, set()
+    entry = short.get(notebook, {})
+    values, kept = entry.get("set", {}), entry.get("kept")
+    if kept:
+        from utils import evidence
+
+        values = evidence.load(kept["name"])[1]["parameters"] | values
+    parameters = declared(ROOT / "notebooks" / f"{notebook}.ipynb")
+    check(parameters, {name: value for name, value in values.items() if name in parameters})
+    return {"values": values, "kept": kept}, set(entry.get("leave", []))
+
+
+def _task(task: dict) -> dict:
+    """One run, in a process of its own; its rows."""
+    import torch
+
+    torch.set_num_threads(1)
+    started = time.process_time()
+    with tempfile.TemporaryDirectory(prefix="sabotage-") as folder:
+        if (
+            task["store"] and Path(task["store"]).exists()
+        ):  # computed by honest code, shuffled after: the computing need not be done again
+            shutil.copytree(task["store"], folder, dirs_exist_ok=True)
+        rows = play(
+            ROOT / "notebooks" / f"{task['notebook']}.ipynb",
+            patch=task["patch"], wanted=task["wanted"], values=task["values"], kept=task["kept"], store=Path(folder),
+        )  # fmt: skip
+        if task["sabotage"] == UNDISTURBED and task["keep_store"]:
+            shutil.copytree(folder, task["keep_store"], dirs_exist_ok=True)
+    seconds = round(time.process_time() - started, 1)
+    return task | {"rows": [{"sabotage": task["sabotage"]} | row | {"seconds": seconds} for row in rows]}
+
+
+def suite(
+    form: str, *, only: Collection[str] | None = None, jobs: int = 1, results: Path | None = None, compute: bool = True
+) -> list[dict]:
+    """Run sabotages, and in the short form the undisturbed notebooks beside them.
+
+    Parameters
+    ----------
+    form : {"short", "long"}
+    only : collection of str, optional
+        Names of sabotages, all by default.
+    jobs : int
+        Processes at a time.
+    results : Path, optional
+        Folder in which a finished run is stored under a digest of all it depends on, and found again.
+    compute : bool
+        Whether to run what is not stored, or leave it out.
+
+    Returns
+    -------
+    list of dict
+        Rows of :func:`play` with ``sabotage`` and ``seconds`` of a processor.
+    """
+    sabotages, short = registry()
+    chosen = {
+        name: entry
+        for name, entry in sabotages.items()
+        if (only is None or name in only) and form in entry.get("forms", ["short", "long"])
+    }
+    tasks = []
+    with tempfile.TemporaryDirectory(prefix="honest-") as honest:
+        for notebook in dict.fromkeys(entry["notebook"] for entry in chosen.values()):
+            settings, left = _settings(notebook, form, short)
+            mine = {name: entry for name, entry in chosen.items() if entry["notebook"] == notebook}
+            common = {"notebook": notebook, **settings}
+            if form == "short":
+                wanted = dict.fromkeys(c for e in mine.values() for c in e["claims"] if c not in left)
+                kept = Path(honest) / notebook
+                tasks += [
+                    common | {"sabotage": UNDISTURBED, "patch": "", "wanted": list(wanted), "store": None, "keep_store": kept}
+                ]  # fmt: skip
+            else:
+                from utils.sweeps import store_directory
+
+                kept = store_directory()
+            for name, entry in mine.items():
+                wanted = [c for c in [*entry["claims"], *entry.get("blind", {})] if c not in left]
+                store = kept if entry.get("store") == "honest" else None
+                tasks += [
+                    common | {"sabotage": name, "patch": entry["patch"], "wanted": wanted, "store": store}
+                ] * bool(wanted)  # fmt: skip
+        return list(_finished(tasks, jobs, results, compute))
+
+
+def _finished(tasks: list[dict], jobs: int, results: Path | None, compute: bool) -> Iterator[dict]:
+    # Forked from a server that has loaded the libraries and nothing of ours that a patch could have touched.
+    os.environ["TQDM_DISABLE"] = "1"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "pandas", "matplotlib.pyplot", "seaborn", "scipy.stats", "sklearn.datasets", "nbformat", "papermill"])  # fmt: skip
+    stored = {id(task): results and Path(results) / f"{_digest(task)}.json" for task in tasks}
+    found = {id(t): json.loads(stored[id(t)].read_text()) for t in tasks if results and stored[id(t)].exists()}
+    # What others read comes first; a store that is not there yet is waited for.
+    waves = [[t for t in tasks if not t["store"]], [t for t in tasks if t["store"]]]
+    for wave in waves if compute else []:
+        missing = [task for task in wave if id(task) not in found]
+        with context.Pool(jobs, maxtasksperchild=1) as pool:
+            for task, done in zip(missing, pool.imap(_task, missing, chunksize=1), strict=True):
+                found[id(task)] = done["rows"]
+                if results:
+                    Path(results).mkdir(parents=True, exist_ok=True)
+                    stored[id(task)].write_text(json.dumps(done["rows"]))
+                outcome = ", ".join(
+                    f"{r['claim']} {r['verdict']} ({r['noticed'] or 'unnoticed'})" for r in done["rows"]
+                )
+                seconds = done["rows"][0]["seconds"]
+                print(f"{seconds:6.1f} s  {task['notebook'][:2]} {task['sabotage']}: {outcome}", flush=True)
+    for task in tasks:
+        yield from found.get(id(task), [])
+
+
+def _digest(task: dict) -> str:
+    notebook = ROOT / "notebooks" / f"{task['notebook']}.ipynb"
+    plain = [task["sabotage"], task["patch"], sorted(task["wanted"]), task["values"], bool(task["store"])]
+    return hashlib.sha256(json.dumps([notebook_digest(notebook, {}), *plain]).encode()).hexdigest()[:40]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit status: 0 if every check saw what it must, 1 if one did not."""
+    parser = argparse.ArgumentParser(prog="python -m utils.sabotage", description=__doc__.split("\n\n")[0])
+    parser.add_argument("names", nargs="*", help="sabotages to run, all by default")
+    parser.add_argument("--form", choices=("short", "long"), default="long")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
+    parser.add_argument("--output", type=Path, help="write the rows here as JSON, instead of keeping evidence")
+    parser.add_argument("--stored", action="store_true", help="run nothing: keep as evidence what has been run so far")
+    options = parser.parse_args(arguments)
+    sabotages, _ = registry()
+    unknown = set(options.names) - set(sabotages)
+    if unknown:
+        parser.error(f"no sabotage {', '.join(sorted(unknown))}; there are {', '.join(sabotages)}")
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    results = ROOT / "_build" / "sabotage" if options.form == "long" else None
+    rows = suite(
+        options.form, only=options.names or None, jobs=options.jobs, results=results, compute=not options.stored
+    )
+    if options.output:
+        options.output.write_text(json.dumps(rows, indent=0), encoding="utf-8")
+    elif options.form == "long" and not options.names:
+        from utils import evidence
+
+        table = {"columns": COLUMNS, "rows": [[_rounded(row[name]) for name in COLUMNS] for row in rows]}
+        kept = evidence.keep("11_checking_the_checks.sabotage", {"rows": table}, device="cpu", command="make sabotage")
+        print(f"{kept}: written")
+    wrong = faults(rows, sabotages)
+    print("\n".join(wrong) if wrong else "every check saw what it must")
+    return bool(wrong)
+
+
+def _rounded(value: object) -> object:
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
