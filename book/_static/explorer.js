@@ -333,11 +333,15 @@
     );
   }
 
-  let sharing = 0;
+  let sharing = 0, known = location.hash;
   /** The setting in the address, without a new entry in the history. */
   function share() {
     clearTimeout(sharing);
-    sharing = setTimeout(() => history.replaceState(null, "", fragment(setting)), 200);
+    sharing = setTimeout(() => {
+      if (location.hash !== known) return; // a link was followed, and its event is on the way
+      known = fragment(setting);
+      history.replaceState(null, "", known);
+    }, 200);
   }
 
   /** Draw the setting, at most ten times a second while a slider moves: a worker needs time to begin. */
@@ -368,9 +372,11 @@
   find("centred").addEventListener("change", (event) => change({ centred: event.target.checked }));
   find("again").addEventListener("click", () => change({ seed: (setting.seed + 1) % 2 ** 31 }));
   window.addEventListener("hashchange", () => {
-    if (!/^(#n\d|$)/.test(location.hash)) return; // a heading's anchor
-    setting = parse(location.hash);
+    known = location.hash;
+    if (!/^(#n\d|$)/.test(known)) return; // a heading's anchor
+    setting = parse(known);
     show();
+    share();
     soon();
   });
 
