@@ -37,6 +37,8 @@ def counts(items: list[Item], records: list[dict]) -> str:
     waiting = sum(len(item.claims) or 1 for item in items) - len(records)
     controlled = sum(any(c["wanted"] == "refuted" for c in r["controls"]) for r in records)
     slips = sum(r["verdict"] == "refuted" and r["notebook"] == ERRATA for r in paper)
+    supported = {r["id"] for r in records if r["verdict"] == "supported"}
+    opposed = sum(name in supported for item in items for name in item.against)
     with_control = "every one" if controlled == len(records) else f"{controlled} of them"
     return (
         f"**{len(records)} statements judged: {_tally(records)}**; {with_control} with a negative control. "
@@ -46,6 +48,7 @@ def counts(items: list[Item], records: list[dict]) -> str:
             if slips
             else ""
         )
+        + (f"; {opposed} of those supported state the opposite of what the paper says" if opposed else "")
         + (f"; {waiting} rows are not judged and say why" if waiting else "")
         + ".\n"
     )

@@ -122,3 +122,27 @@ def test_the_address_alone_opens_the_book(site, browser):
 def test_mathjax_is_what_pages_use_and_no_more():
     size = sum(path.stat().st_size for path in (HTML / "_static" / "mathjax").rglob("*") if path.is_file())
     assert size < 2e6
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+@pytest.mark.parametrize("claim", ["lemma10", "thm1.stated", "fig6", "table1"])
+def test_a_verdict_leads_onto_its_card(site, visit, claim, width):
+    """Two clicks at most, and what the reader then sees is the card: pages change their height while they load."""
+    page = visit(site + "book/intro.html", width=width)
+    anchor = f"claim-{claim.replace('.', '-')}"
+    link = page.locator(f'a[href$="#{anchor}"]').first
+    page.goto(site + urlsplit(link.evaluate("link => link.href")).path.lstrip("/") + f"#{anchor}")
+    page.wait_for_timeout(4500)
+    assert 0 <= page.locator(f"#{anchor}").bounding_box()["y"] <= 300
+
+
+def test_a_reader_who_has_moved_is_left_where_he_is(site, visit):
+    page = visit(site + "notebooks/09_lemmas.html")
+    page.goto(site + "notebooks/09_lemmas.html#claim-lemma10", wait_until="commit")
+    page.mouse.move(600, 400)
+    page.mouse.wheel(0, -200)
+    page.wait_for_timeout(4500)
+    moved = page.evaluate("scrollY")
+    page.evaluate("document.body.style.paddingBottom = '10px'")
+    page.wait_for_timeout(300)
+    assert page.evaluate("scrollY") == moved
