@@ -48,7 +48,7 @@ def counts(items: list[Item], records: list[dict]) -> str:
             if slips
             else ""
         )
-        + (f"; {opposed} of those supported state the opposite of what the paper says" if opposed else "")
+        + (f"; supported statements that are the opposite of the paper's: {opposed}" if opposed else "")
         + (f"; {waiting} rows are not judged and say why" if waiting else "")
         + ".\n"
     )
