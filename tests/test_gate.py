@@ -55,7 +55,7 @@ def test_what_is_no_notebook_is_named(tmp_path):
     ("code", "barred"),
     [
         ("open('/tmp/x')", True),
-        ("open('/work/shared/data')", True),
+        ("open('/srv/images')", True),
         ("open('~/data/x')", True),
         (r"open('C:\\data\\x')", True),
         ("open('file:///x')", True),

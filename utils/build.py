@@ -21,6 +21,7 @@ import yaml
 from utils import bench, cards, colophon, gate, items, ledger, pages
 from utils.claims import registry
 from utils.digest import ROOT, files_digest, notebook_digest
+from utils.files import write_atomically
 from utils.parameters import PROFILES, ParameterError
 from utils.run import PINNED, faults, resolve
 
@@ -229,9 +230,7 @@ def _json(value: dict) -> str:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, text)
 
 
 def main(arguments: list[str] | None = None) -> int:
