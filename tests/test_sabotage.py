@@ -143,6 +143,13 @@ def test_only_needed_cells_are_run():
     assert replay.needed(sources, ["two"]) == [6, 8]
 
 
+def test_a_form_that_would_run_nothing_is_an_error(capsys):
+    long = next(name for name, entry in ENTRIES.items() if entry.get("forms") == ["long"])
+    with pytest.raises(SystemExit):
+        sabotage.main([long, "--form", "short"])
+    assert "it would prove nothing" in capsys.readouterr().err
+
+
 def test_what_is_edited_must_be_there():
     with pytest.raises(ValueError, match="occurs 0 times in edit"):
         breakage.edit(breakage.edit, "no such " + "expression", "")
