@@ -10,6 +10,7 @@ the console. No page offers it, so it is left out.
 *Accessibility.* What axe-core finds in the markup of the theme and of docutils is mended, see :data:`MENDED`.
 """
 
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,9 @@ MENDED = (
     ('<div role="list" class="citation-list">', '<div class="citation-list">'),
     (' role="doc-biblioentry"', ""),
     (' role="doc-backlink"', ""),
+    # Statements: ids that are there twice.
+    (r' id="proof-content"', ""),
+    (r'(<p class="admonition-title") id="[\w-]+"', r"\1"),
 )
 
 
@@ -42,7 +46,7 @@ def mend(app) -> None:
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         for old, new in MENDED:
-            text = text.replace(old, new)
+            text = re.sub(old, new, text)
         page.write_text(text, encoding="utf-8")
 
 
