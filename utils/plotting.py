@@ -10,9 +10,12 @@ __all__ = [
     "ARM_COLORS",
     "BN",
     "BOUND",
+    "BOUND_COLORS",
+    "CENTRED",
     "PUBLISHED",
     "THEORY",
     "VANILLA",
+    "VERDICT_COLORS",
     "band",
     "shades",
     "use_style",
@@ -20,10 +23,14 @@ __all__ = [
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
 BN = "#0072B2"
+CENTRED = "#56B4E9"  # BN with mean-centring, where it stands beside the paper's
 VANILLA = "#D55E00"
 THEORY = "#000000"
 BOUND = "#CC79A7"
 PUBLISHED = "#009E73"
+# Where several bounds meet; elsewhere a bound is BOUND.
+BOUND_COLORS = {"Theorem 1": BOUND, "Appendix B.1": "#882255", "Lemma 7": "#E69F00"}
+VERDICT_COLORS = {"supported": "#1a7f37", "refuted": "#b3261e", "inconclusive": "#8a5a00"}  # as on the cards
 # The arms and methods of the SGD experiments: more than that palette has, so families share a hue and figures add line styles.
 ARM_COLORS = {
     "xavier": VANILLA,
