@@ -8,6 +8,7 @@ plotting                        how figures look
 sweeps, files                   grids of cells, here or on a cluster; files that are complete or not there
 parameters, digest, gate, run   declared parameters, what a run depends on, what bars a notebook, one notebook strictly
 ledger, build                   every verdict collected and checked, the whole book
+alone, live                     a notebook on its own, what the published book's buttons open
 bench                           how fast the sampler is
 
 Notebooks import from here; nothing here imports notebooks or the book.
