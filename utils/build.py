@@ -213,7 +213,8 @@ def _generate(folder: Path, out: Path, executed: list[Path], made: dict, chosen:
 def _render(stage: Path, out: Path) -> Path:
     html = out / "html"
     stamp = html / ".digest"
-    digest = files_digest(stage, "**/*") + files_digest(ROOT, "requirements.txt")
+    # The API pages are made of docstrings.
+    digest = files_digest(stage, "**/*") + files_digest(ROOT, "requirements.txt", "utils/*.py")
     if stamp.exists() and stamp.read_text() == digest:
         print("pages unchanged")
         return html / "index.html"
@@ -222,7 +223,7 @@ def _render(stage: Path, out: Path) -> Path:
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(stage), "--path-output", str(fresh)]
     done = subprocess.run(
         [*command, "-W", "-n", "--keep-going"],
-        env=os.environ | PINNED | {"NO_COLOR": "1"},
+        env=os.environ | PINNED | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )

@@ -72,6 +72,14 @@ def convnet(
     ------
     ValueError
         If the network is too shallow or the images cannot be pooled three times.
+
+    Examples
+    --------
+    >>> network = convnet(
+    ...     depth=4, channels=(4, 6, 8), image_channels=1, side=8, classifier=16, stride=1, replicas=2
+    ... )
+    >>> network(torch.zeros(2, 64, 5)).shape
+    torch.Size([2, 10, 5])
     """
     if depth < 4:
         raise ValueError(f"depth={depth}, expected at least 4 convolutions")
