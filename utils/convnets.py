@@ -16,7 +16,9 @@ class Images(nn.Module):
         self.side = side
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.permute(2, 0, 1).unflatten(-1, (-1, self.side, self.side)).flatten(1, 2)
+        images = x.permute(2, 0, 1).unflatten(-1, (-1, self.side, self.side)).flatten(1, 2)
+        # With the channels of a pixel side by side in memory, a processor's grouped convolutions are several times faster.
+        return images.contiguous(memory_format=torch.channels_last)
 
 
 class Columns(nn.Module):
