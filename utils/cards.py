@@ -49,7 +49,8 @@ def control(record: dict) -> str:
 def measured(record: dict) -> str:
     """Estimate, interval and expected range, as plain text."""
     what = {"slack": "least slack", "deviation": "largest deviation"}[record["kind"]]
-    return f"{what} {number(record['estimate'])}, interval {_range(*record['interval'])}, expected {_range(*record['expected'])}"
+    unit = " (1 is the tolerance)" if record["kind"] == "deviation" and record["expected"][1] == 1 else ""
+    return f"{what} {number(record['estimate'])}{unit}, interval {_range(*record['interval'])}, expected {_range(*record['expected'])}"
 
 
 def line(record: dict) -> str:

@@ -140,6 +140,8 @@ def filters(items: list[Item], records: list[dict], titles: dict[str, str]) -> s
         '<form id="ledger-filter" role="search" aria-label="Narrow the tables down" hidden>'
         '<label for="ledger-text">Text <input id="ledger-text" name="text" type="search" autocomplete="off"></label>'
         f'{fields}<button type="reset">Show all</button><output id="ledger-count" aria-live="polite"></output></form>\n'
+        '<p id="ledger-none" hidden>No row has all of this. Fewer or shorter words find more (“n^2”, “lambda” and “sqrt” find '
+        "the symbols); <em>Show all</em> brings every row back.</p>\n"
         '<script defer src="../_static/claims.js"></script>\n'
     )
 

@@ -3,6 +3,18 @@
 (() => {
   const form = document.getElementById("ledger-filter");
   const count = document.getElementById("ledger-count");
+  const none = document.getElementById("ledger-none");
+
+  // What one types on any keyboard finds the symbols: n^2 is n², lambda is λ, sqrt(d) is √d, <= is ≤, V is V̂.
+  const NAMES = {
+    alpha: "α", delta: "δ", epsilon: "ε", theta: "θ", lambda: "λ", nu: "ν", pi: "π", sigma: "σς", psi: "ψ", omega: "ω",
+    chi: "χ", sqrt: "√", "<=": "≤", ">=": "≥", "->": "→↦", "+-": "±", "-": "−–", "/": "⁄", x: "×", "*": "·", "'": "′’",
+    inf: "∞", "~": "≈", "|": "‖",
+  };
+  const SPELT = new Map(Object.entries(NAMES).flatMap(([name, symbols]) => [...symbols].map((one) => [one, name])));
+  const plain = (text) =>
+    [...text.normalize("NFKD").toLowerCase().replace(/[\p{M}^_{}]/gu, "")].map((one) => SPELT.get(one) ?? one).join("");
+  const bare = (text) => text.replace(/[()]/g, "");
   const tables = [...document.querySelectorAll("table.ledger")];
   const rows = tables.flatMap((table) =>
     [...table.querySelectorAll("tr[data-verdict]")].map((row) => ({
@@ -11,16 +23,21 @@
       part: table.dataset.part,
       notebook: row.dataset.notebook,
       // What an item says stands in the group's first row and counts for each of its claims.
-      text: `${row.parentElement.rows[0].textContent} ${row.textContent}`.toLowerCase(),
+      text: plain(`${row.parentElement.rows[0].textContent} ${row.textContent}`),
     })),
   );
 
   const chosen = () => [...new FormData(form)].filter(([, value]) => value.trim() !== "");
 
+  // Brackets count as they are typed, but a word in full brackets also finds one that needs none.
+  function finds(text, word) {
+    return text.includes(word) || (/\(.+\)/.test(word) && bare(text).includes(bare(word)));
+  }
+
   function matches(entry, filters) {
     return filters.every(([name, value]) =>
       name === "text"
-        ? value.toLowerCase().trim().split(/\s+/).every((word) => entry.text.includes(word))
+        ? plain(value).trim().split(/\s+/).every((word) => finds(entry.text, word))
         : entry[name] === value,
     );
   }
@@ -39,6 +56,7 @@
       table.hidden = [...table.tBodies].every((group) => group.hidden);
     }
     count.value = `${left} of ${rows.length} rows`;
+    none.hidden = left > 0;
   }
 
   // A hash without "=" is an ordinary anchor and none of ours.
