@@ -55,12 +55,13 @@ ARM_COLORS = {
     "identity_bn": "#56B4E9",
     "identity_clip": "#6F63BB",
 }
+# None of these is a colour from above: all of the networks they stand for have BN.
 ACTIVATION_COLORS = {
-    "ReLU": VANILLA,
-    "tanh": BN,
+    "ReLU": "#882255",
+    "tanh": "#332288",
     "sin": "#56B4E9",
-    "tanh + 1": PUBLISHED,
-    "logistic sigmoid": BOUND,
+    "tanh + 1": "#999933",
+    "logistic sigmoid": "#44AA99",
     "GELU": "#E69F00",
 }
 
