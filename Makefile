@@ -69,7 +69,7 @@ lint: $(READY)
 	@$(BIN)/python -m ruff check .
 
 lab: $(READY)
-	@$(BIN)/jupyter lab --notebook-dir=. $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 # pip-tools stays out of the environment it describes; a local build tag (torch's "+cpu") is not a version to pin.
 lock:

@@ -4,6 +4,7 @@ import os
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
+os.environ.pop("COMPANION_REPOSITORY", None)  # set where the book is published; tests that need an address give one
 
 import pytest
 import torch

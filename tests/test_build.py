@@ -73,6 +73,11 @@ def test_equations_need_no_network(built):
     assert "cdn" not in page
 
 
+def test_a_book_without_an_address_has_no_buttons_that_would_lead_nowhere(built):
+    for page in (built / "_build" / "html").glob("*/*.html"):
+        assert not re.search(r"github\.com/|mybinder|colab\.", page.read_text()), page
+
+
 def test_nothing_changed_runs_nothing(built):
     before = snapshot(built)
     done = run(built, "utils.build")

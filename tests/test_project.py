@@ -58,7 +58,9 @@ def test_everything_imported_is_a_direct_and_pinned_requirement():
         for node in ast.walk(ast.parse(text)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            wanted |= {known[name.split(".")[0]][0].lower() for name in names if name.split(".")[0] in known}
+            wanted |= {
+                known[name.split(".")[0]][0].lower().replace("_", "-") for name in names if name.split(".")[0] in known
+            }
     wanted -= ours
     # What always comes with a direct requirement and has no version of its own to choose.
     wanted -= {"ipython", "matplotlib-inline"}

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from books import notebook
 
-from utils import claims, evidence, sabotage
+from utils import breakage, claims, evidence, replay, sabotage
 from utils.digest import ROOT
 
 ENTRIES, SHORT = sabotage.registry()
@@ -98,7 +98,7 @@ def play(tmp_path, monkeypatch):
         path = notebook(tmp_path / "n.ipynb", *sources)
         with ThreadPoolExecutor(1) as pool:
             there = pool.submit(
-                sabotage.play, path, patch=patch, wanted=["one"], values=values or {}, store=tmp_path / "store"
+                replay.play, path, patch=patch, wanted=["one"], values=values or {}, store=tmp_path / "store"
             )
             return there.result()[0]
 
@@ -131,7 +131,7 @@ def test_a_claim_whose_cell_raises_is_stopped_and_says_why(play):
 def test_only_needed_cells_are_run():
     sources = ["a = 1", "def f():\n    return a + b", "b = 2", "c = f()", "table = {}", "for k in range(3):\n    table[k] = c",
                "unused = 1", 'judge("one", table)', 'judge("two", unused)']  # fmt: skip
-    assert sabotage.needed(sources, ["one"]) == [0, 1, 3, 4, 5, 7] or sabotage.needed(sources, ["one"]) == [
+    assert replay.needed(sources, ["one"]) == [0, 1, 3, 4, 5, 7] or replay.needed(sources, ["one"]) == [
         0,
         1,
         2,
@@ -140,12 +140,19 @@ def test_only_needed_cells_are_run():
         5,
         7,
     ]
-    assert sabotage.needed(sources, ["two"]) == [6, 8]
+    assert replay.needed(sources, ["two"]) == [6, 8]
+
+
+def test_a_form_that_would_run_nothing_is_an_error(capsys):
+    long = next(name for name, entry in ENTRIES.items() if entry.get("forms") == ["long"])
+    with pytest.raises(SystemExit):
+        sabotage.main([long, "--form", "short"])
+    assert "it would prove nothing" in capsys.readouterr().err
 
 
 def test_what_is_edited_must_be_there():
     with pytest.raises(ValueError, match="occurs 0 times in edit"):
-        sabotage.edit(sabotage.edit, "no such " + "expression", "")
+        breakage.edit(breakage.edit, "no such " + "expression", "")
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,20 @@ def activation_chain(
         ``row_norm`` not positive or ``method`` unknown.
     TypeError
         If ``h`` is not real floating point, or ``width`` or ``depth`` is not an int.
+
+    Examples
+    --------
+    An odd activation lets BN orthogonalise, ReLU does not:
+
+    >>> from utils.metrics import orthogonality_gap
+    >>> from utils.seeds import generator_for
+    >>> h = torch.tensor([[1.0, 1.0], [0.0, 0.5]], dtype=torch.float64)
+    >>> def last_gap(activation):
+    ...     generator = generator_for(0, "example")
+    ...     *_, last = activation_chain(h, activation, width=10_000, depth=40, generator=generator)
+    ...     return float(orthogonality_gap(last))
+    >>> last_gap(torch.tanh) < 0.05 < 0.1 < last_gap(torch.relu)
+    True
     """
     if not row_norm > 0:
         raise ValueError(f"row_norm={row_norm!r}, expected a positive number: 1, or √n as torch.nn.BatchNorm1d has it")

@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from utils import bench, cards, colophon, gate, items, ledger, pages
+from utils import bench, cards, colophon, gate, items, ledger, live, pages
 from utils.claims import registry
 from utils.digest import ROOT, files_digest, notebook_digest
 from utils.files import write_atomically
@@ -54,6 +54,7 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
     out = ROOT / "_build"
     notebooks = _notebooks()
     chosen = _items()
+    repository = _repository()
     barred = [sentence for path in notebooks for sentence in gate.problems(path)]
     if barred:
         raise BuildFailed("nothing was run, these must not enter the book:\n  " + "\n  ".join(barred))
@@ -69,6 +70,8 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
 
     made = colophon.describe(profile, executed, threads=int(PINNED["OMP_NUM_THREADS"])) | {"claims": records}
     stage = _stage(out, executed, made, chosen)
+    if repository:
+        _make_live(stage, repository)
     index = _render(stage, out)
     _publish_notebooks(executed, out / "executed")
     _write(out / "claims.json", _json(made))
@@ -84,6 +87,13 @@ def _items() -> list[items.Item]:
     if found := items.missing(chosen, registry()):
         raise BuildFailed("\n  ".join(found))
     return chosen
+
+
+def _repository() -> str | None:
+    try:
+        return live.address()
+    except ValueError as error:
+        raise BuildFailed(str(error)) from error
 
 
 def _notebooks() -> list[Path]:
@@ -164,6 +174,18 @@ def _stage(out: Path, executed: list[Path], made: dict, chosen: list[items.Item]
     return stage
 
 
+def _make_live(stage: Path, repository: str) -> None:
+    """Buttons that open the published repository's notebooks; and those that pages offer to download know it as well."""
+    config = stage / "_config.yml"
+    settings = live.with_buttons(yaml.safe_load(config.read_text(encoding="utf-8")), repository)
+    _write(config, yaml.safe_dump(settings, sort_keys=False))
+    for path in (stage / "notebooks").iterdir():
+        try:
+            _write(path, live.stamped(path.read_text(encoding="utf-8"), repository, live.revision()))
+        except ValueError as error:
+            raise BuildFailed(f"{path.stem}: {error}") from error
+
+
 def _generate(folder: Path, out: Path, executed: list[Path], made: dict, chosen: list[items.Item]) -> None:
     """What the pages of ``book`` include: everything on them that depends on how the build came out."""
     records, titles = made["claims"], colophon.titles(executed)
@@ -191,7 +213,8 @@ def _generate(folder: Path, out: Path, executed: list[Path], made: dict, chosen:
 def _render(stage: Path, out: Path) -> Path:
     html = out / "html"
     stamp = html / ".digest"
-    digest = files_digest(stage, "**/*") + files_digest(ROOT, "requirements.txt")
+    # The API pages are made of docstrings.
+    digest = files_digest(stage, "**/*") + files_digest(ROOT, "requirements.txt", "utils/*.py")
     if stamp.exists() and stamp.read_text() == digest:
         print("pages unchanged")
         return html / "index.html"
@@ -200,7 +223,7 @@ def _render(stage: Path, out: Path) -> Path:
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(stage), "--path-output", str(fresh)]
     done = subprocess.run(
         [*command, "-W", "-n", "--keep-going"],
-        env=os.environ | PINNED | {"NO_COLOR": "1"},
+        env=os.environ | PINNED | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )

@@ -21,7 +21,7 @@ def _gap(generator: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
     return (generator.chisquare(1, size) - 1) / np.sqrt(2)
 
 
-# Mean 0 and standard deviation 1, all of them.
+#: Laws of made-up samples, by name, all of them with the mean 0 and the standard deviation 1.
 LAWS: dict[str, Callable] = {
     "normal": lambda generator, size: generator.normal(size=size),
     "gap of four samples": lambda generator, size: (generator.chisquare(9, size) - 9) / np.sqrt(18),
@@ -32,7 +32,26 @@ LAWS: dict[str, Callable] = {
 
 
 def verdict(estimate: Estimate, expected: tuple[float | None, float | None]) -> str:
-    """The book's own comparison of an interval with the expected range."""
+    """The book's own comparison of an interval with the expected range.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    expected : (float or None, float or None)
+        Lowest and highest; ``None`` is unbounded.
+
+    Returns
+    -------
+    {"supported", "refuted", "inconclusive"}
+
+    Examples
+    --------
+    >>> from utils.intervals import Cell, least_slack
+    >>> cells = [Cell("a", 0.25, target=0.75, error=0.125)]  # a slack of 0.5 ± 0.125
+    >>> estimate = least_slack(cells, alpha=1e-4)
+    >>> verdict(estimate, (0.0, None)), verdict(estimate, (0.5, None)), verdict(estimate, (None, 0.0))
+    ('supported', 'inconclusive', 'refuted')
+    """
     from utils import claims
 
     return claims._compare(estimate, expected)
@@ -63,6 +82,12 @@ def outcomes(
     -------
     list of str
         One verdict a seed.
+
+    Examples
+    --------
+    >>> setting = {"law": "normal", "samples": 30, "cells": 2, "alpha": 1e-4, "seeds": 50}
+    >>> set(outcomes("slack", shift=2.0, **setting)), set(outcomes("slack", shift=-2.0, **setting))
+    ({'refuted'}, {'supported'})
     """
     generator = np.random.default_rng([seed, samples, cells])
     # The distance as the rule would name it at the samples' true standard deviation.
@@ -86,6 +111,11 @@ def rates(found: list[str]) -> dict[str, float]:
     Returns
     -------
     dict of str to float
+
+    Examples
+    --------
+    >>> rates(["supported", "supported", "refuted", "inconclusive"])
+    {'supported': 0.5, 'refuted': 0.25, 'inconclusive': 0.25}
     """
     return {name: found.count(name) / len(found) for name in ("supported", "refuted", "inconclusive")}
 
@@ -104,5 +134,10 @@ def at_most(errors: int, seeds: int, declared: float, *, alpha: float = 1e-4) ->
     Returns
     -------
     bool
+
+    Examples
+    --------
+    >>> at_most(2, 100, declared=0.05), at_most(50, 100, declared=0.05)
+    (True, False)
     """
     return bool(stats.binomtest(errors, seeds, declared, alternative="greater").pvalue >= alpha)

@@ -17,7 +17,7 @@ from utils.intervals import Cell, Estimate, least_slack, worst_deviation
 
 __all__ = ["RECORD", "Verdict", "judge", "published", "registry"]
 
-RECORD = "companion-claim"  # where a shown card carries its record: the output's metadata
+RECORD = "companion-claim"  #: The key of an output's metadata under which a shown card carries its record.
 KINDS = {"slack": least_slack, "deviation": worst_deviation}
 REGISTRY = Path(__file__).with_name("claims.yml")
 VERDICTS = ("supported", "refuted", "inconclusive")
@@ -44,6 +44,17 @@ class Verdict:
         ``name``, ``wanted``, ``verdict``, ``estimate`` and ``interval`` of each control.
     notebook, anchor : str
         Where to read it.
+
+    Examples
+    --------
+    :func:`judge` makes them:
+
+    >>> from utils.intervals import Cell
+    >>> ours, wrong = Cell("n = 4", 0.25, target=0.5, error=0.01), Cell("n = 4", 0.75, target=0.5, error=0.01)
+    >>> controls = {name: [wrong] for name in registry()["lemma7"]["controls"]}
+    >>> verdict = judge("lemma7", [ours], controls=controls, scale="made up")
+    >>> verdict.verdict, verdict.estimate, [control["verdict"] for control in verdict.controls]
+    ('supported', 0.25, ['refuted', 'refuted'])
     """
 
     id: str
@@ -90,6 +101,12 @@ def registry(path: Path = REGISTRY) -> dict[str, dict]:
     ValueError
         If an entry lacks or misspells a field, has an impossible value, no negative control, or, being expected to
         come out refuted, no positive one.
+
+    Examples
+    --------
+    >>> claim = registry()["thm1"]
+    >>> claim["notebook"], claim["kind"], claim["expected"]
+    ('01_orthogonalization_rate', 'slack', [0, None])
     """
     claims = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     for name, claim in claims.items():
@@ -129,6 +146,11 @@ def published(claim_id: str) -> dict[str, tuple[float, float]]:
     ------
     KeyError
         If there is no such claim or it has no published numbers.
+
+    Examples
+    --------
+    >>> published("fig2a")
+    {'width 32, plateau': (-1.6, 0.2), 'width 512, plateau': (-3.0, 0.2)}
     """
     return {label: (float(value), float(tolerance)) for label, (value, tolerance) in _entry(claim_id)["values"].items()}
 
@@ -159,6 +181,20 @@ def judge(claim_id: str, cells: Sequence[Cell], *, controls: Mapping[str, Sequen
     ValueError
         If the controls are not the registered ones, the cells of a claim with published values are not those, or a
         cell is malformed.
+
+    Examples
+    --------
+    A made-up slack of 0.25 supports the claim; with 0.5 more on the measured side its controls are refuted:
+
+    >>> from utils.intervals import Cell
+    >>> ours, wrong = Cell("n = 4", 0.25, target=0.5, error=0.01), Cell("n = 4", 0.75, target=0.5, error=0.01)
+    >>> controls = {name: [wrong] for name in registry()["lemma7"]["controls"]}
+    >>> judge("lemma7", [ours], controls=controls, scale="made up").verdict
+    'supported'
+    >>> judge("lemma7", [wrong], controls=controls, scale="made up").verdict
+    'refuted'
+    >>> judge("lemma7", [Cell("n = 4", 0.5, target=0.5, error=0.01)], controls=controls, scale="made up").verdict
+    'inconclusive'
     """
     entry = _entry(claim_id)
     if set(controls) != set(entry["controls"]):

@@ -16,7 +16,9 @@ class Images(nn.Module):
         self.side = side
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.permute(2, 0, 1).unflatten(-1, (-1, self.side, self.side)).flatten(1, 2)
+        images = x.permute(2, 0, 1).unflatten(-1, (-1, self.side, self.side)).flatten(1, 2)
+        # With the channels of a pixel side by side in memory, a processor's grouped convolutions are several times faster.
+        return images.contiguous(memory_format=torch.channels_last)
 
 
 class Columns(nn.Module):
@@ -72,6 +74,14 @@ def convnet(
     ------
     ValueError
         If the network is too shallow or the images cannot be pooled three times.
+
+    Examples
+    --------
+    >>> network = convnet(
+    ...     depth=4, channels=(4, 6, 8), image_channels=1, side=8, classifier=16, stride=1, replicas=2
+    ... )
+    >>> network(torch.zeros(2, 64, 5)).shape
+    torch.Size([2, 10, 5])
     """
     if depth < 4:
         raise ValueError(f"depth={depth}, expected at least 4 convolutions")

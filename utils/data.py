@@ -40,6 +40,7 @@ CIFAR10 = {
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
 }
 CIFAR10_TEST = {"test_batch": "40351d587109b95175f43aff81a1287e"}
+#: How pixels may be scaled, see :func:`task`.
 SCALES = ("unit", "symmetric", "standardised")
 
 
@@ -54,6 +55,12 @@ class Task(NamedTuple):
     ----------
     x, y : Tensor, shapes (images, features) and (images,)
     x_test, y_test : Tensor, likewise
+
+    Examples
+    --------
+    >>> x, y, x_test, y_test = task("digits", scale="unit")
+    >>> x.shape, y_test.shape
+    (torch.Size([1437, 64]), torch.Size([360]))
     """
 
     x: Tensor
@@ -83,6 +90,11 @@ def images(name: str, *, test: bool = False) -> Tensor:
         If CIFAR-10 is not where ``COMPANION_DATA`` points, cannot be downloaded, or differs from the published digests.
     ValueError
         If there is no such data set.
+
+    Examples
+    --------
+    >>> images("digits").shape
+    torch.Size([1797, 64])
     """
     if name == "digits":
         return torch.from_numpy(load_digits().data).float() / 16
@@ -106,6 +118,11 @@ def labels(name: str, *, test: bool = False) -> Tensor:
     ------
     DataUnavailable, ValueError
         As :func:`images`.
+
+    Examples
+    --------
+    >>> labels("digits").unique()
+    tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     if name == "digits":
         return torch.from_numpy(load_digits().target).long()
@@ -137,6 +154,16 @@ def task(name: str, *, scale: str, train: int | None = None, test: int | None = 
         As :func:`images`.
     ValueError
         If there is no such data set or scale, not that many images, or ``side`` is below 1.
+
+    Examples
+    --------
+    >>> small = task("digits", scale="symmetric", train=100, test=50)
+    >>> small.x.shape, small.x_test.shape
+    (torch.Size([100, 64]), torch.Size([50, 64]))
+    >>> small.x.aminmax()
+    torch.return_types.aminmax(
+    min=tensor(-1.),
+    max=tensor(1.))
     """
     if side is not None and side < 1:
         raise ValueError(f"side={side}, expected at least 1 pixel")
@@ -258,6 +285,12 @@ def batches(name: str, *, size: int, count: int, generator: torch.Generator) -> 
         As :func:`images`.
     ValueError
         If there is no such data set, or ``size`` is not between 1 and the number of images.
+
+    Examples
+    --------
+    >>> from utils.seeds import generator_for
+    >>> batches("digits", size=4, count=10, generator=generator_for(0, "example")).shape
+    torch.Size([10, 64, 4])
     """
     everything = images(name)
     if not 1 <= size <= len(everything):

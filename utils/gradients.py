@@ -54,6 +54,24 @@ def gradient_energies(
     ValueError
         If ``h`` is not of shape (runs, d₀, n), a size is below 1, ``weights`` is unknown, or Haar weights would not be
         square.
+
+    Examples
+    --------
+    Orthogonal weights alone leave a gradient's norm as it is; with BN it grows on its way back:
+
+    >>> from utils.chains import batch_norm
+    >>> from utils.seeds import generator_for
+    >>> h = torch.randn(3, 64, 8, generator=generator_for(0, "example"), dtype=torch.float64)
+    >>> def energies(layer, weights):
+    ...     return gradient_energies(h, layer=layer, width=64, depth=5, generator=generator_for(1), weights=weights)
+    >>> plain = energies(lambda m: m, "haar")
+    >>> plain.shape
+    torch.Size([6, 3])
+    >>> torch.allclose(plain, plain[-1].expand(6, 3))
+    True
+    >>> normalised = energies(batch_norm, "gaussian")
+    >>> bool((normalised[1] > normalised[4]).all())
+    True
     """
     if h.ndim != 3:
         raise ValueError(f"h: shape {tuple(h.shape)}, expected (runs, width, samples)")

@@ -24,11 +24,13 @@ __all__ = [
 ]
 
 GAIN = 2**0.5  # what the paper's experiments call Xavier has this gain: on square layers it is He's variance
+#: torch's own schemes by name, each a function of a weight and a generator.
 STANDARD: dict[str, Callable] = {
     "xavier": lambda w, generator: nn.init.xavier_uniform_(w, gain=GAIN, generator=generator),
     "kaiming": lambda w, generator: nn.init.kaiming_normal_(w, nonlinearity="relu", generator=generator),
     "orthogonal": lambda w, generator: nn.init.orthogonal_(w, gain=GAIN, generator=generator),
 }
+#: What V′ may be in iterative orthogonalisation, see :func:`orthogonalising_weight`.
 BASES = ("slice", "polar", "haar")
 
 # Singular values this far below the largest are rounding noise of a float32 representation: a dead unit, not a direction.
@@ -53,6 +55,16 @@ def standard(network: nn.Module, scheme: str, *, generators: Sequence[torch.Gene
     ------
     ValueError
         If the scheme is unknown or the number of generators is not that of the replicas.
+
+    Examples
+    --------
+    >>> from utils.networks import mlp, weight_matrices
+    >>> from utils.seeds import generator_for
+    >>> network = mlp(features=8, width=8, depth=1, classes=8)
+    >>> standard(network, "orthogonal", generators=[generator_for(0, "example")])
+    >>> w = weight_matrices(network[0])[0]
+    >>> torch.allclose(w @ w.mT, 2 * torch.eye(8), atol=1e-5)  # the gain √2
+    True
     """
     if scheme not in STANDARD:
         raise ValueError(f"scheme={scheme!r}, expected one of {', '.join(STANDARD)}")
@@ -97,6 +109,17 @@ def layer_by_layer(
     ------
     ValueError
         If there is no such layer, or ``samples`` exceeds the pool.
+
+    Examples
+    --------
+    >>> from utils.networks import hidden_maps, mlp
+    >>> from utils.seeds import generator_for
+    >>> network = mlp(features=64, width=32, depth=2, classes=10)
+    >>> standard(network, "xavier", generators=[generator_for(0, "example")])
+    >>> layer_by_layer(network, torch.ones(1, 64, 5), identity_like)
+    >>> [hidden] = hidden_maps(network)
+    >>> bool((hidden.weight == torch.eye(32)).all())
+    True
     """
     samples = x.shape[-1] if samples is None else samples
     if not 1 <= samples <= x.shape[-1]:
@@ -139,6 +162,13 @@ def scaled(weight_for: Callable[[Tensor, int], Tensor]) -> Callable[[Tensor, int
     Returns
     -------
     callable
+
+    Examples
+    --------
+    >>> h = torch.tensor([[[1.0, 2.0], [2.0, 4.0]]])
+    >>> w = scaled(identity_like)(h, 2)
+    >>> round(float(torch.linalg.matrix_norm(w @ h)), 4)
+    1.0
     """
 
     def weight(h: Tensor, fan_out: int) -> Tensor:
@@ -160,6 +190,16 @@ def identity_like(h: Tensor, fan_out: int) -> Tensor:
     Returns
     -------
     Tensor, shape (replicas, fan_out, fan_in), ``h``'s dtype
+
+    Examples
+    --------
+    >>> identity_like(torch.zeros(1, 2, 5), 2)
+    tensor([[[1., 0.],
+             [0., 1.]]])
+    >>> identity_like(torch.zeros(1, 2 * 9, 5), 2)[0, 0].reshape(2, 3, 3)[0]  # a 3 × 3 kernel, channel 0 to channel 0
+    tensor([[0., 0., 0.],
+            [0., 1., 0.],
+            [0., 0., 0.]])
     """
     replicas, fan_in, _ = h.shape
     area = fan_in // fan_out
@@ -181,6 +221,13 @@ def permutation_like(h: Tensor, fan_out: int, *, generators: Sequence[torch.Gene
     Returns
     -------
     Tensor, shape (replicas, fan_out, fan_in), ``h``'s dtype
+
+    Examples
+    --------
+    >>> from utils.seeds import generator_for
+    >>> w = permutation_like(torch.zeros(1, 4, 5), 4, generators=[generator_for(0, "example")])
+    >>> w.sum(-1), w.sum(-2)
+    (tensor([[1., 1., 1., 1.]]), tensor([[1., 1., 1., 1.]]))
     """
     orders = [torch.randperm(fan_out, generator=g).to(h.device) for g in generators]
     return torch.stack([one[order] for one, order in zip(identity_like(h, fan_out), orders, strict=True)])
@@ -224,6 +271,15 @@ def orthogonalising_weight(
     ------
     ValueError
         If ``h`` is not finite or zero, n or fan_in is below ``fan_out``, or a choice is unknown or misses its generators.
+
+    Examples
+    --------
+    With the exponent 1 and an orthogonal V′, all directions leave the layer with the same strength:
+
+    >>> h = torch.diag(torch.tensor([4.0, 2.0, 1.0], dtype=torch.float64))[None]
+    >>> w = orthogonalising_weight(h, 3, exponent=1.0, basis="polar")
+    >>> torch.allclose(torch.linalg.svdvals(w @ h), torch.tensor(3.0, dtype=torch.float64).rsqrt())
+    True
     """
     replicas, fan_in, n = h.shape
     if basis not in BASES or through not in ("gram", "svd"):

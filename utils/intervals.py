@@ -33,6 +33,11 @@ class Cell:
         Largest value the quantity can take: a bound at or above it is vacuous. Infinite if there is none.
     error : float, optional
         For a number computed rather than sampled: how far it may be off.
+
+    Examples
+    --------
+    >>> Cell("width 8, layer 3", [0.5, 0.6], target=2.0, limit=1.0).vacuous
+    True
     """
 
     label: str
@@ -66,6 +71,12 @@ class Estimate:
         Independent samples in the smallest cell; 0 for computed numbers.
     where : str
         Label of the cell that decides.
+
+    Examples
+    --------
+    >>> estimate = least_slack([Cell("layer 3", 0.25, target=0.75, error=0.125)], alpha=1e-4)
+    >>> estimate.value, estimate.interval, estimate.where
+    (0.5, (0.375, 0.625), 'layer 3')
     """
 
     value: float
@@ -129,6 +140,17 @@ def least_slack(cells: Sequence[Cell], alpha: float) -> Estimate:
     ------
     ValueError
         If there are no cells, or every bound is vacuous, or a cell is malformed.
+
+    Examples
+    --------
+    >>> noise = np.linspace(-0.01, 0.01, 101)
+    >>> cells = [Cell("layer 1", 0.25 + noise, target=0.75), Cell("layer 2", 0.5 + noise, target=0.75)]
+    >>> estimate = least_slack(cells, alpha=1e-4)
+    >>> estimate.where, round(estimate.value, 4)
+    ('layer 2', 0.25)
+    >>> low, high = estimate.interval
+    >>> 0.24 < low < 0.25 < high < 0.26
+    True
     """
     cells = _nonempty(cells)
     telling = [cell for cell in cells if not cell.vacuous]
@@ -149,7 +171,7 @@ def least_slack(cells: Sequence[Cell], alpha: float) -> Estimate:
 
 
 def worst_deviation(cells: Sequence[Cell], alpha: float) -> Estimate:
-    """Largest |measured − target| / tolerance over the cells.
+    """Largest distance of a measured mean from its target, in units of the tolerance, over the cells.
 
     Parameters
     ----------
@@ -166,6 +188,14 @@ def worst_deviation(cells: Sequence[Cell], alpha: float) -> Estimate:
     ------
     ValueError
         If there are no cells, or a cell is malformed.
+
+    Examples
+    --------
+    >>> noise = np.linspace(-0.01, 0.01, 101)
+    >>> cells = [Cell("width 32", 1.0 + noise, target=1.25, tolerance=0.5), Cell("width 512", 2.0 + noise, target=2.0)]
+    >>> estimate = worst_deviation(cells, alpha=1e-4)
+    >>> estimate.where, round(estimate.value, 4)
+    ('width 32', 0.5)
     """
     cells = _nonempty(cells)
     mean, half, detectable, samples = _means(cells, alpha)

@@ -17,6 +17,7 @@ class Sin(nn.Module):
         return torch.sin(x)
 
 
+#: Modules by the names that networks take.
 ACTIVATIONS = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
@@ -41,6 +42,12 @@ class Linear(nn.Module):
         float32, whatever torch's default; not initialised: :mod:`utils.inits` does that.
     bias : Parameter, shape (replicas, fan_out, 1), or None
         Zeros at first.
+
+    Examples
+    --------
+    >>> layer = Linear(2, 3, 4)  # two replicas, three features to four
+    >>> layer(torch.zeros(2, 3, 5)).shape
+    torch.Size([2, 4, 5])
     """
 
     def __init__(self, replicas: int, fan_in: int, fan_out: int, *, bias: bool = False):
@@ -64,6 +71,13 @@ class BatchNorm(nn.Module):
     -----
     No running statistics: the paper's BN is a function of the batch, in training and after. Held-out numbers of a BN
     network are therefore those of held-out batches.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[[1.0, 3.0], [10.0, 30.0]]])  # one replica, two features, two samples
+    >>> BatchNorm(1, 2)(x).detach().round(decimals=3)
+    tensor([[[-1.,  1.],
+             [-1.,  1.]]])
     """
 
     def __init__(self, replicas: int, width: int):
@@ -82,6 +96,13 @@ class LayerNorm(nn.Module):
     Parameters
     ----------
     replicas, width : int
+
+    Examples
+    --------
+    >>> x = torch.tensor([[[1.0, 10.0], [3.0, 30.0]]])
+    >>> LayerNorm(1, 2)(x).detach().round(decimals=3)
+    tensor([[[-1., -1.],
+             [ 1.,  1.]]])
     """
 
     def __init__(self, replicas: int, width: int):
@@ -102,6 +123,13 @@ class RMSNorm(nn.Module):
     Parameters
     ----------
     replicas, width : int
+
+    Examples
+    --------
+    >>> x = torch.tensor([[[1.0, 2.0], [1.0, 2.0]]])
+    >>> RMSNorm(1, 2)(x).detach().round(decimals=3)
+    tensor([[[1., 1.],
+             [1., 1.]]])
     """
 
     def __init__(self, replicas: int, width: int):
@@ -114,4 +142,5 @@ class RMSNorm(nn.Module):
         return (self.norm(x.mT) * self.gain).mT
 
 
+#: Normalisations by the names that networks take.
 NORMS = {"batch": BatchNorm, "layer": LayerNorm, "rms": RMSNorm}

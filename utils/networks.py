@@ -66,6 +66,12 @@ def mlp(
     ------
     ValueError
         If a size is below 1, the activation or the normalisation unknown, or the dropout out of range.
+
+    Examples
+    --------
+    >>> network = mlp(features=64, width=32, depth=3, classes=10, replicas=2, norm="batch")
+    >>> network(torch.zeros(2, 64, 5)).shape
+    torch.Size([2, 10, 5])
     """
     for name, value in (
         ("features", features), ("width", width), ("depth", depth), ("classes", classes), ("replicas", replicas),
@@ -110,6 +116,17 @@ def weight_normalised(network: nn.Module) -> nn.Module:
     -------
     Module
         The same network.
+
+    Examples
+    --------
+    >>> from utils.inits import standard
+    >>> from utils.seeds import generator_for
+    >>> network = mlp(features=64, width=32, depth=3, classes=10)
+    >>> standard(network, "xavier", generators=[generator_for(0, "example")])
+    >>> x = torch.ones(1, 64, 5)
+    >>> before = network(x)
+    >>> torch.allclose(weight_normalised(network)(x), before, atol=1e-5)
+    True
     """
     for module in linear_maps(network):
         # weight_norm keeps one dimension apart; as rows of one matrix, every unit of every replica has its own gain.
@@ -124,11 +141,22 @@ def weight_normalised(network: nn.Module) -> nn.Module:
 def evaluating(network: nn.Module) -> Iterator[None]:
     """The network in evaluation mode (no dropout) for the length of a ``with``.
 
-    BN is the same in both modes: see :class:`BatchNorm`.
+    BN is the same in both modes: see :class:`utils.layers.BatchNorm`.
 
     Parameters
     ----------
     network : Module
+
+    Yields
+    ------
+    None
+
+    Examples
+    --------
+    >>> network = torch.nn.Dropout(0.5)
+    >>> with evaluating(network):
+    ...     network(torch.ones(3))
+    tensor([1., 1., 1.])
     """
     training = network.training
     network.eval()
@@ -139,13 +167,41 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def linear_maps(network: nn.Module) -> list[nn.Module]:
-    """Linear maps and convolutions of a network, first to last."""
+    """Linear maps and convolutions of a network, first to last.
+
+    Parameters
+    ----------
+    network : Module
+
+    Returns
+    -------
+    list of Module
+
+    Examples
+    --------
+    >>> len(linear_maps(mlp(features=64, width=32, depth=3, classes=10)))
+    4
+    """
     return [module for module in network.modules() if isinstance(module, Linear | nn.Conv2d)]
 
 
 def hidden_maps(network: nn.Module) -> list[nn.Module]:
     """Those among them that map a hidden space to itself: linear with equal fan in and out or, in a convnet, the
-    convolutions with equal channels in and out."""
+    convolutions with equal channels in and out.
+
+    Parameters
+    ----------
+    network : Module
+
+    Returns
+    -------
+    list of Module
+
+    Examples
+    --------
+    >>> [tuple(layer.weight.shape) for layer in hidden_maps(mlp(features=64, width=32, depth=3, classes=10))]
+    [(1, 32, 32), (1, 32, 32)]
+    """
     maps = linear_maps(network)
     if any(isinstance(module, nn.Conv2d) for module in maps):
         return [m for m in maps[1:-1] if isinstance(m, nn.Conv2d) and m.in_channels == m.out_channels]
@@ -164,6 +220,11 @@ def weight_matrices(module: nn.Module) -> Tensor:
     -------
     Tensor, shape (replicas, fan_out, fan_in)
         A view; a convolution's fan_in is its channels times the kernel's area, as ``torch.nn.functional.unfold`` orders them.
+
+    Examples
+    --------
+    >>> weight_matrices(torch.nn.Conv2d(6, 4, 3, groups=2)).shape  # two replicas, three channels to two
+    torch.Size([2, 2, 27])
     """
     if isinstance(module, nn.Conv2d):
         return module.weight.unflatten(0, (module.groups, -1)).flatten(2)
@@ -177,7 +238,7 @@ def representations(network: nn.Module, x: Tensor) -> tuple[list[Tensor], list[T
     Parameters
     ----------
     network : Module
-        Any whose activations are modules of :data:`ACTIVATIONS`.
+        Any whose activations are modules of :data:`utils.layers.ACTIVATIONS`.
     x : Tensor, shape (replicas, features, samples)
 
     Returns
@@ -189,6 +250,13 @@ def representations(network: nn.Module, x: Tensor) -> tuple[list[Tensor], list[T
     ------
     ValueError
         If the network has no activation to hook.
+
+    Examples
+    --------
+    >>> network = mlp(features=64, width=32, depth=3, classes=10, replicas=2)
+    >>> before, after = representations(network, torch.zeros(2, 64, 5))
+    >>> len(before), after[-1].shape
+    (3, torch.Size([2, 32, 5]))
     """
     before, after = [], []
 

@@ -22,16 +22,17 @@ __all__ = [
 ]
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
-BN = "#0072B2"
-CENTRED = "#56B4E9"  # BN with mean-centring, where it stands beside the paper's
-VANILLA = "#D55E00"
-THEORY = "#000000"
-BOUND = "#CC79A7"
-PUBLISHED = "#009E73"
-# Where several bounds meet; elsewhere a bound is BOUND.
+BN = "#0072B2"  #: Networks with batch normalization.
+CENTRED = "#56B4E9"  #: BN with mean-centring, where it stands beside the paper's.
+VANILLA = "#D55E00"  #: Networks without.
+THEORY = "#000000"  #: What theory predicts.
+BOUND = "#CC79A7"  #: Upper bounds.
+PUBLISHED = "#009E73"  #: Numbers that the paper printed.
+#: Where several bounds meet; elsewhere a bound is BOUND.
 BOUND_COLORS = {"Theorem 1": BOUND, "Appendix B.1": "#882255", "Lemma 7": "#E69F00"}
-VERDICT_COLORS = {"supported": "#1a7f37", "refuted": "#b3261e", "inconclusive": "#8a5a00"}  # as on the cards
-# The arms and methods of the SGD experiments: more than that palette has, so families share a hue and figures add line styles.
+#: As on the cards.
+VERDICT_COLORS = {"supported": "#1a7f37", "refuted": "#b3261e", "inconclusive": "#8a5a00"}
+#: The arms and methods of the SGD experiments, more than that palette has, so that families share a hue and figures add line styles.
 ARM_COLORS = {
     "xavier": VANILLA,
     "xavier_scaled": "#E69F00",
@@ -55,7 +56,7 @@ ARM_COLORS = {
     "identity_bn": "#56B4E9",
     "identity_clip": "#6F63BB",
 }
-# None of these is a colour from above: all of the networks they stand for have BN.
+#: Activations, by the names that figures use; none is a colour from above, as all of these networks have BN.
 ACTIVATION_COLORS = {
     "ReLU": "#882255",
     "tanh": "#332288",
@@ -67,7 +68,15 @@ ACTIVATION_COLORS = {
 
 
 def use_style() -> None:
-    """Set the book's style: vector figures on white (legible on a dark page too), no chart junk."""
+    """Set the book's style: vector figures on white (legible on a dark page too), no chart junk.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> use_style()
+    >>> plt.rcParams["axes.spines.top"]
+    False
+    """
     set_matplotlib_formats("svg")
     sns.set_theme(context="notebook", style="ticks")
     plt.rcParams |= {
@@ -85,7 +94,21 @@ def use_style() -> None:
 
 
 def shades(count: int) -> list:
-    """``count`` colours in order, dark to light, for a quantity with an order (width, batch size)."""
+    """``count`` colours in order, dark to light, for a quantity with an order (width, batch size).
+
+    Parameters
+    ----------
+    count : int
+
+    Returns
+    -------
+    list of colours
+
+    Examples
+    --------
+    >>> len(shades(3))
+    3
+    """
     return sns.color_palette("viridis", count)
 
 
@@ -101,6 +124,15 @@ def band(axis, x, samples, *, color, label=None, **line) -> None:
     label : str, optional
     **line
         To ``axis.plot``.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> axis = plt.figure().subplots()
+    >>> band(axis, range(20), np.zeros((20, 100)), color=BN, label="BN")
+    >>> len(axis.lines), len(axis.collections)
+    (1, 1)
+    >>> plt.close()
     """
     samples = np.asarray(samples)
     low, high = np.quantile(samples, [0.05, 0.95], axis=1)

@@ -19,6 +19,11 @@ def distinct(h: Tensor) -> Tensor:
     -------
     Tensor, shape (..., d, n)
         A view with 1 in place of every leading dimension that only repeats.
+
+    Examples
+    --------
+    >>> distinct(torch.eye(2).expand(1000, 2, 2)).shape
+    torch.Size([1, 2, 2])
     """
     return h[tuple(slice(1) if stride == 0 else slice(None) for stride in h.stride()[:-2])]
 
@@ -40,6 +45,14 @@ def gram_root(h: Tensor) -> tuple[Tensor, Tensor]:
     root : Tensor, shape (..., n, n)
     order : Tensor of int, shape (..., n, n)
         For ``root.gather(-1, order)``: the columns in the samples' own order.
+
+    Examples
+    --------
+    >>> h = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
+    >>> root, order = gram_root(h)
+    >>> r = root.gather(-1, order)
+    >>> torch.allclose(r.mT @ r, h.mT @ h)
+    True
     """
     once = distinct(h)
     n, runs = h.shape[-1], once.shape[:-2]
@@ -68,6 +81,12 @@ def psd_root(a: Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (..., n, n)
+
+    Examples
+    --------
+    >>> psd_root(torch.tensor([[4.0, 2.0], [2.0, 5.0]]))
+    tensor([[2., 1.],
+            [0., 2.]])
     """
     lower, info = torch.linalg.cholesky_ex(a)
     if not info.any():

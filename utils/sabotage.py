@@ -13,31 +13,26 @@ nor any cell that a reader's notebooks would find computed.
 """
 
 import argparse
-import ast
-import dis
 import hashlib
-import inspect
 import json
 import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
-import textwrap
 import time
-import traceback
-import types
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import nbformat
 import yaml
 
 from utils import claims
 from utils.digest import ROOT, notebook_digest
+from utils.files import write_atomically
 from utils.parameters import check, declared
+from utils.replay import play
 
-__all__ = ["KINDS", "edit", "faults", "main", "needed", "play", "recall", "registry", "shuffle_rows", "suite"]
+__all__ = ["KINDS", "faults", "main", "registry", "suite"]
 
 KINDS = ("vanilla network", "sharp constant", "wrong exponent", "sampler", "labels", "mended")
 REGISTRY = Path(__file__).with_name("sabotage.yml")
@@ -119,288 +114,8 @@ def faults(rows: list[dict], sabotages: dict[str, dict]) -> list[str]:
     return found
 
 
-# What patches in sabotage.yml are made with.
-
-
-def edit(function: Callable, old: str, new: str) -> None:
-    """Break a function where it is defined: its source with one expression replaced, put in its place in its module.
-
-    Parameters
-    ----------
-    function : callable
-        Of a module's top level.
-    old, new : str
-        ``old`` occurs exactly once.
-
-    Raises
-    ------
-    ValueError
-        If it does not: the sabotage would break nothing, or more than it says.
-    """
-    source = textwrap.dedent(inspect.getsource(function))
-    if source.count(old) != 1:
-        raise ValueError(f"{old!r} occurs {source.count(old)} times in {function.__name__}, expected once")
-    module = sys.modules[function.__module__]
-    exec(compile(source.replace(old, new), f"<{function.__name__}, sabotaged>", "exec"), module.__dict__)
-
-
-def shuffle_rows(columns: Collection[str], among: Collection[str] = ("seed",), *, leave: str = "tuning") -> None:
-    """Let every sweep hand out its rows under each other's labels, seed by seed.
-
-    Parameters
-    ----------
-    columns : collection of str
-        The labels that are shuffled.
-    among : collection of str
-        Rows that agree in these are shuffled among each other.
-    leave : str
-        Sweeps whose description begins so are left alone.
-    """
-    import numpy as np
-
-    from utils import sweeps
-
-    honest, generator = sweeps.sweep, np.random.default_rng(0)
-
-    def shuffled(cell, grid, **options):
-        table = honest(cell, grid, **options)
-        if (options.get("description") or "").startswith(leave):
-            return table
-        parts = [rows.index.to_numpy() for _, rows in table.groupby(list(among))]
-        order = np.arange(len(table))
-        for part in parts:
-            order[part] = generator.permutation(part)
-        labels = [name for name in columns if name in table]
-        table[labels] = table[labels].to_numpy()[order]
-        return table.infer_objects()
-
-    sweeps.sweep = shuffled
-
-
-def recall(name: str, tables: Collection[str]) -> None:
-    """Let every sweep hand out committed rows of the same settings instead of computing them.
-
-    Parameters
-    ----------
-    name : str
-        Of the evidence.
-    tables : collection of str
-        Which of its tables; the one that has the most of the rows a sweep asks for gives them. Rows for
-        choosing learning rates are not always kept: then the rates that were chosen are all there is to choose from.
-    """
-    import pandas as pd
-
-    from utils import evidence, sweeps
-
-    frames = [evidence.load(name)[0][table] for table in tables]
-    setting = ["arm", "depth", "width", "learning_rate"]
-
-    def rows(frame, values, names):
-        same = frame.seed.isin(values["seeds"]) if "seed" in names else pd.Series(True, index=frame.index)
-        for column in set(names) & set(values) & set(frame):
-            same &= frame[column] == values[column]
-        return frame[same]
-
-    def recalled(cell, grid, *, description="", **options):
-        grid = list(grid)
-        found = [pd.concat([rows(frame, values, [*setting, "steps", "seed"]) for values in grid]) for frame in frames]
-        if description.startswith("tuning") and all(frame.empty for frame in found):
-            found = [pd.concat([rows(frames[0], values, setting) for values in grid])]
-        return max(found, key=len).reset_index(drop=True)
-
-    sweeps.sweep = recalled
-
-
-# Running a notebook's own code.
-
-
-def needed(sources: list[str], wanted: Collection[str]) -> list[int]:
-    """Which cells the judgement of some claims needs: the cells that judge them, and what these use, however far back.
-
-    Parameters
-    ----------
-    sources : list of str
-        Code cells, in order.
-    wanted : collection of str
-        Claim ids.
-
-    Returns
-    -------
-    list of int
-        Positions, ascending. Names decide: a cell is needed if it sets, or changes, a name that a later needed one reads.
-    """
-    read, write, change = zip(*map(_names, sources), strict=True)
-    chosen, missing = [], set()
-    for position in reversed(range(len(sources))):
-        judges = set(_judged(sources[position])) & set(wanted)
-        if judges or (write[position] | change[position]) & missing:
-            chosen.append(position)
-            missing = missing - (write[position] - change[position]) | read[position]
-    return chosen[::-1]
-
-
-def _names(source: str) -> tuple[set[str], set[str], set[str]]:
-    """Global names a cell reads before it sets them, those it sets, and those it changes in place."""
-    tree = ast.parse(source)
-    changed = set()
-    for node in ast.walk(tree):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        for target in targets:
-            while isinstance(target, ast.Subscript | ast.Attribute):
-                target = target.value
-                if isinstance(target, ast.Name):
-                    changed.add(target.id)
-    read, write = set(), set()
-
-    def within(code: types.CodeType):
-        for constant in code.co_consts:
-            if isinstance(constant, types.CodeType):
-                yield constant
-                yield from within(constant)
-
-    code = compile(tree, "<cell>", "exec")
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_NAME", "LOAD_GLOBAL") and instruction.argval not in write:
-            read.add(instruction.argval)
-        elif instruction.opname in ("STORE_NAME", "STORE_GLOBAL"):
-            write.add(instruction.argval)
-    for inner in within(code):
-        for instruction in dis.get_instructions(inner):
-            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and instruction.argval not in write:
-                read.add(instruction.argval)
-    return read, write, changed & (read | write)
-
-
-def _judged(source: str) -> list[str]:
-    """Ids of the claims a cell judges."""
-    calls = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
-    return [call.args[0].value for call in calls if call.func.id == "judge" and isinstance(call.args[0], ast.Constant)]
-
-
-class _Constants(ast.NodeTransformer):
-    """Replaces the values of ``name = literal`` at a cell's top level."""
-
-    def __init__(self, values: dict[str, object]):
-        self.values, self.done = values, set()
-
-    def visit_Module(self, node):
-        for statement in node.body:
-            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-                name = getattr(statement.targets[0], "id", None)
-                if name in self.values and _literal(statement.value):
-                    statement.value = ast.copy_location(ast.parse(repr(self.values[name])).body[0].value, statement)
-                    self.done.add(name)
-        return ast.fix_missing_locations(node)
-
-
-def _literal(node: ast.expr) -> bool:
-    try:
-        ast.literal_eval(node)
-    except ValueError:
-        return False
-    return True
-
-
-def play(
-    notebook: Path,
-    *,
-    patch: str,
-    wanted: Collection[str],
-    values: dict[str, object],
-    store: Path,
-    kept: dict | None = None,
-) -> list[dict]:
-    """Run what some claims of a notebook need, with a patch applied first; to be called in a process of its own.
-
-    Parameters
-    ----------
-    notebook : Path
-    patch : str
-        Python code that breaks something in ``utils`` or in a library.
-    wanted : collection of str
-        Ids of the claims.
-    values : dict of str to object
-        What replaces parameters and other constants that a cell sets to a literal.
-    store : Path
-        Of this run alone, for the sweeps.
-    kept : dict, optional
-        Arguments of :func:`recall`, if no sweep is to compute anything.
-
-    Returns
-    -------
-    list of dict
-        One row a claim: ``claim``, ``verdict`` ("stopped" if it could not be judged), ``noticed`` ("verdict" if it is not the
-        registered one, else "control" if one is not as wanted, "error" if stopped, "" if all is as ever), ``estimate``,
-        ``low``, ``high``, and ``detail``, the error if there was one.
-
-    Raises
-    ------
-    ValueError
-        If a value is for a name that no cell sets, or a claim is not judged in the notebook.
-    """
-    import joblib
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    os.environ["COMPANION_STORE"] = str(store)
-    notebook = Path(notebook)
-    sources = [c.source for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
-    absent = set(wanted) - {claim for source in sources for claim in _judged(source)}
-    if absent:
-        raise ValueError(f"{notebook}: claims {sorted(absent)} are not judged there")
-    constants = _Constants(values)
-    trees = [constants.visit(ast.parse(source)) for source in sources]
-    if set(values) - constants.done:
-        raise ValueError(f"{notebook}: no cell sets {sorted(set(values) - constants.done)} to a literal")
-
-    rows, first = {}, ""
-    honest = claims.judge
-
-    def recording(claim_id, cells, **rest):
-        verdict = honest(claim_id, cells, **rest)
-        rows[claim_id] = _row(verdict)
-        return verdict
-
-    claims.judge = recording
-    if kept:
-        recall(**kept)
-    exec(compile(patch, "<patch>", "exec"), {})
-    namespace = {"__name__": "__main__", "display": lambda *shown: None}
-    here = Path.cwd()
-    os.chdir(notebook.parent)
-    # In this process, where the patch is: other processes would import what is not broken.
-    try:
-        with joblib.parallel_config(backend="sequential"):
-            for position in needed(sources, wanted):
-                try:
-                    exec(compile(trees[position], f"<cell {position}>", "exec"), namespace)
-                except Exception as error:
-                    where = traceback.extract_tb(error.__traceback__)[-1]
-                    # The first error of a run explains those that follow from it.
-                    first = first or f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-                plt.close("all")
-    finally:
-        os.chdir(here)
-        claims.judge = honest
-    stopped = {"verdict": "stopped", "noticed": "error", "estimate": None, "low": None, "high": None, "detail": first}
-    return [{"claim": claim} | rows.get(claim, stopped) for claim in wanted]
-
-
-def _row(verdict: claims.Verdict) -> dict:
-    off = [control for control in verdict.controls if control["verdict"] != control["wanted"]]
-    noticed = "verdict" if verdict.verdict != verdict.wanted else "control" if off else ""
-    low, high = verdict.interval
-    numbers = {"estimate": verdict.estimate, "low": low, "high": high}
-    return {"verdict": verdict.verdict, "noticed": noticed, **numbers, "detail": ""}
-
-
-# The suite.
-
-
 def _settings(notebook: str, form: str, short: dict[str, dict]) -> tuple[dict, set[str]]:
-    """Arguments of :func:`play` for a notebook in one of the forms, and the claims that are left out."""
+    """Arguments of :func:`utils.replay.play` for a notebook in one of the forms, and the claims that are left out."""
     if form == "long":
         return {"values": {}, "kept": None}, set()
     entry = short.get(notebook, {})
@@ -455,7 +170,7 @@ def suite(
     Returns
     -------
     list of dict
-        Rows of :func:`play` with ``sabotage`` and ``seconds`` of a processor.
+        Rows of :func:`utils.replay.play` with ``sabotage`` and ``seconds`` of a processor.
     """
     sabotages, short = registry()
     chosen = {
@@ -504,7 +219,7 @@ def _finished(tasks: list[dict], jobs: int, results: Path | None, compute: bool)
                 found[id(task)] = done["rows"]
                 if results:
                     Path(results).mkdir(parents=True, exist_ok=True)
-                    stored[id(task)].write_text(json.dumps(done["rows"]))
+                    write_atomically(stored[id(task)], json.dumps(done["rows"]))
                 outcome = ", ".join(
                     f"{r['claim']} {r['verdict']} ({r['noticed'] or 'unnoticed'})" for r in done["rows"]
                 )
@@ -533,6 +248,9 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = set(options.names) - set(sabotages)
     if unknown:
         parser.error(f"no sabotage {', '.join(sorted(unknown))}; there are {', '.join(sabotages)}")
+    elsewhere = [name for name in options.names if options.form not in sabotages[name].get("forms", [options.form])]
+    if elsewhere:
+        parser.error(f"{', '.join(elsewhere)}: not run in the {options.form} form, it would prove nothing; choose the other")
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     results = ROOT / "_build" / "sabotage" if options.form == "long" else None

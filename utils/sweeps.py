@@ -40,6 +40,13 @@ def store_directory() -> Path:
     Returns
     -------
     Path
+
+    Examples
+    --------
+    >>> from unittest.mock import patch
+    >>> with patch.dict("os.environ", {"COMPANION_STORE": "cells-of-mine"}):
+    ...     print(store_directory())
+    cells-of-mine
     """
     return Path(os.environ.get("COMPANION_STORE") or user_cache_path("bn-orthogonality-companion") / "cells")
 
@@ -91,6 +98,24 @@ def sweep(
     under a temporary name and moved into place, and read only if its own digest is right. Whoever computed it stores it at
     once; what comes from a worker with a file system of its own is stored here as it arrives. Whatever a cell raises comes
     out of here, with a note of the cell's values and of how many are done.
+
+    Examples
+    --------
+    Two learning rates, two seeds each; the second call computes nothing:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from utils.trials import trial
+    >>> setting = {
+    ...     "task": "digits", "scale": "symmetric", "train_images": 500, "test_images": 100, "arm": "bn", "width": 32,
+    ...     "depth": 2, "batch_size": 50, "steps": 10, "probe": 8, "observations": 1, "seeds": [0, 1],
+    ... }
+    >>> grid = [setting | {"learning_rate": rate} for rate in (0.1, 0.01)]
+    >>> with TemporaryDirectory() as folder:
+    ...     table, again = (sweep(trial, grid, jobs=1, store=folder) for _ in range(2))
+    >>> table[["learning_rate", "seed"]].values.tolist()
+    [[0.1, 0.0], [0.1, 1.0], [0.01, 0.0], [0.01, 1.0]]
+    >>> table.equals(again)
+    True
     """
     grid = list(grid)
     if not grid:

@@ -33,6 +33,12 @@ class History(NamedTuple):
     watched : list of dict
         One an observation: ``step`` and the tensors of :func:`watch`, each of shape (replicas, …), with the first
         ``batch_size`` training images as ``batch``. They end early if every replica has diverged.
+
+    Examples
+    --------
+    >>> history = History(torch.zeros(100, 2), torch.tensor([-1, 40]), [])
+    >>> (history.diverged >= 0).tolist()
+    [False, True]
     """
 
     loss: Tensor
@@ -51,6 +57,12 @@ def logit_gap(logits: Tensor) -> Tensor:
     -------
     Tensor, shape (replicas,)
         In [0, √(2 − 2/√k)]; NaN where the logits are not finite.
+
+    Examples
+    --------
+    >>> logits = torch.stack([torch.eye(4), torch.ones(4, 4)])  # orthogonal, and all alike: √(2 − 2/√4)
+    >>> torch.allclose(logit_gap(logits), torch.tensor([0.0, 1.0], dtype=torch.float64), atol=1e-6)
+    True
     """
     finite = torch.isfinite(logits).all(-1).all(-1)
     safe = torch.where(finite[:, None, None], logits, torch.ones_like(logits)).double()
@@ -84,6 +96,18 @@ def watch(
         representation is not finite or has died out; ``gap_logits`` (replicas,): :func:`logit_gap`; with ``batch`` also
         ``train_accuracy`` (replicas,) and ``gradient`` (replicas, linear maps), Frobenius norms; with ``held_out`` also
         ``accuracy`` (replicas,).
+
+    Examples
+    --------
+    >>> from utils.inits import standard
+    >>> from utils.networks import mlp
+    >>> from utils.seeds import generator_for
+    >>> network = mlp(features=64, width=32, depth=2, classes=10, replicas=2)
+    >>> standard(network, "xavier", generators=[generator_for(seed, "example") for seed in (0, 1)])
+
+    >>> seen = watch(network, torch.ones(2, 64, 5))
+    >>> {name: tuple(value.shape) for name, value in seen.items()}
+    {'gap_before': (2, 2), 'gap_after': (2, 2), 'gap_logits': (2,)}
     """
     with evaluating(network):
         before, after = representations(network, probe)
@@ -116,6 +140,17 @@ def gradient_norms(network: nn.Module, x: Tensor, y: Tensor, *, replicas: int = 
     Returns
     -------
     Tensor, shape (replicas, linear maps)
+
+    Examples
+    --------
+    >>> from utils.inits import standard
+    >>> from utils.networks import mlp
+    >>> from utils.seeds import generator_for
+    >>> network = mlp(features=64, width=32, depth=2, classes=10, replicas=2)
+    >>> standard(network, "xavier", generators=[generator_for(seed, "example") for seed in (0, 1)])
+
+    >>> gradient_norms(network, torch.ones(5, 64), torch.arange(5), replicas=2).shape
+    torch.Size([2, 3])
     """
     with parametrize.cached():  # a weight that is computed is the same tensor here and in the network
         weights = [module.weight for module in linear_maps(network)]
@@ -142,12 +177,15 @@ def _clip(parameters: list[Tensor], replicas: int, norm: float) -> None:
 
 
 def _gaps(layers: list[Tensor]) -> Tensor:
-    """Gap of each layer, (replicas, layers)."""
-    if len({h.shape for h in layers}) > 1:  # a convnet's layers differ; an MLP's are measured all at once
-        return torch.cat([_gaps([h]) for h in layers], dim=-1)
-    h = torch.stack(layers, dim=1)  # in the network's own precision: V is good to 1e-6 there
-    alive = torch.isfinite(h).all(-1).all(-1) & (h != 0).any(-1).any(-1)
-    gap = orthogonality_gap(torch.where(alive[..., None, None], h, torch.ones_like(h)))
+    """Gap of each layer, (replicas, layers); layer by layer, because one layer fits into a processor's cache."""
+    return torch.stack([_gap(h) for h in layers], dim=-1)
+
+
+def _gap(h: Tensor) -> Tensor:
+    """Gap of one layer, (replicas,), in the network's own precision: V is good to 1e-6 there."""
+    largest = h.abs().amax(dim=(1, 2))
+    alive = torch.isfinite(largest) & (largest > 0)
+    gap = orthogonality_gap(torch.where(alive[:, None, None], h, torch.ones_like(h)))
     return torch.where(alive, gap, torch.full_like(gap, torch.nan))
 
 
@@ -184,10 +222,12 @@ def train(
     batch_size : int
         At most the number of samples; a last, smaller batch of an epoch is left out.
     steps : int
-    probe, held_out
-        As :func:`watch` takes them.
+    probe : Tensor, shape (replicas, features, n)
+        As :func:`watch` takes it.
     watch_at : sequence of int
         Steps before which to watch, 0 to ``steps`` (after the last).
+    held_out : (Tensor, Tensor), optional
+        As :func:`watch` takes it.
     clip : float, optional
         Greatest norm of a replica's gradient, all its parameters together; a longer one is scaled down to it.
     checkpoint : Path, optional
@@ -202,6 +242,25 @@ def train(
     ------
     ValueError
         If a number is out of range, or the seeds are not as many as the replicas.
+
+    Examples
+    --------
+    >>> from utils.data import task
+    >>> from utils.inits import standard
+    >>> from utils.networks import mlp
+    >>> from utils.seeds import generator_for
+    >>> x, y, x_test, _ = task("digits", scale="symmetric")
+    >>> network = mlp(features=64, width=32, depth=2, classes=10, replicas=2)
+    >>> standard(network, "xavier", generators=[generator_for(seed, "example") for seed in (0, 1)])
+    >>> probe = x_test[:8].T.expand(2, -1, -1)
+    >>> history = train(
+    ...     network, x, y, seeds=[0, 1], learning_rate=0.1, batch_size=100, steps=40, probe=probe, watch_at=[0, 40]
+    ... )
+    >>> history.loss.shape, history.diverged.tolist()
+    (torch.Size([40, 2]), [-1, -1])
+    >>> first, last = history.watched
+    >>> bool((last["train_accuracy"] > first["train_accuracy"]).all())
+    True
     """
     if not 1 <= batch_size <= len(x):
         raise ValueError(f"batch_size={batch_size}, expected 1 to {len(x)}, the number of training samples")
@@ -215,7 +274,6 @@ def train(
         raise ValueError(f"watch_at={list(watch_at)}: expected steps from 0 to {steps}")
 
     parameters = list(network.parameters())
-    optimiser = torch.optim.SGD(parameters, lr=learning_rate)
     noisy = any(isinstance(module, nn.Dropout) and module.p > 0 for module in network.modules())
     per_epoch = len(x) // batch_size
     losses = torch.full((steps, len(seeds)), torch.nan, device=x.device)
@@ -250,12 +308,16 @@ def train(
                 losses[step] = _losses(network, inputs, labels)
         if not torch.isfinite(losses[step]).any():
             break
-        optimiser.zero_grad(set_to_none=True)
+        for p in parameters:
+            p.grad = None
         # The sum: every replica gets its own mean's gradient, as if it trained alone.
         loss.sum().backward()
         if clip is not None:
             _clip(parameters, len(seeds), clip)
-        optimiser.step()
+        # torch's optimisers do the same, and importing them takes a process a second.
+        with torch.no_grad():
+            for p in parameters:
+                p.sub_(p.grad, alpha=learning_rate)
     if checkpoint is not None:
         Path(checkpoint).unlink(missing_ok=True)
     wrong = ~torch.isfinite(losses)

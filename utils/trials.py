@@ -56,6 +56,11 @@ class Arm(NamedTuple):
         Share of silenced units.
     clip : float, optional
         Greatest norm of the gradient.
+
+    Examples
+    --------
+    >>> ARMS["identity"].basis, METHODS["layer_norm"].norm
+    ('identity', 'layer')
     """
 
     label: str
@@ -70,6 +75,7 @@ class Arm(NamedTuple):
     clip: float | None = None
 
 
+#: How hidden weights are set, by the names that tables and figures use.
 ARMS = {
     "xavier": Arm("Xavier"),
     "orthogonal": Arm("orthogonal", scheme="orthogonal"),
@@ -87,7 +93,7 @@ ARMS = {
     "xavier_scaled": Arm("Xavier, iterative's scale", basis="xavier"),
 }
 
-# What may stand in for BN: other normalisations, tricks of training, initialisations, and the last two together.
+#: What may stand in for BN, that is, other normalisations, tricks of training, initialisations, and the last two together.
 METHODS = {
     "xavier": ARMS["xavier"],
     "bn": ARMS["bn"],
@@ -141,6 +147,14 @@ def initialised(
     ------
     ValueError
         If there is no such arm (or not for a convnet), ``x`` is not of images of that side, or there are too few.
+
+    Examples
+    --------
+    >>> from utils.data import task
+    >>> x, *_ = task("digits", scale="symmetric")
+    >>> network = initialised("polar", x, width=32, depth=4, classes=10, seeds=[0, 1])
+    >>> network(torch.zeros(2, 64, 5)).shape
+    torch.Size([2, 10, 5])
     """
     how = _how(arm)
     sizes = {"depth": depth, "classes": classes, "replicas": len(seeds)}
@@ -258,6 +272,17 @@ def trial(
     ------
     DataUnavailable, ValueError
         As the functions named above.
+
+    Examples
+    --------
+    >>> rows = trial(
+    ...     task="digits", scale="symmetric", train_images=500, test_images=100, arm="bn", width=32, depth=3,
+    ...     learning_rate=0.1, batch_size=50, steps=20, seeds=[0, 1], probe=8, observations=2,
+    ... )
+    >>> [row["seed"] for row in rows], rows[0]["at"]
+    ([0, 1], [0, 10, 20])
+    >>> all(0.1 < row["accuracy"] <= 1 for row in rows)
+    True
     """
     x, y, x_test, y_test = data.task(task, scale=scale, train=train_images, test=test_images, side=side)
     network = initialised(arm, x, width=width, depth=depth, classes=10, seeds=seeds, side=side, dropout=dropout).to(

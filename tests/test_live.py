@@ -1,0 +1,360 @@
+"""Notebooks where readers open them: alone in a folder, from the branch that the book's buttons open, in JupyterLab."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import nbformat
+import papermill
+import pytest
+import yaml
+from books import JUDGE, book, notebook, run
+from jupyter_client import BlockingKernelClient
+
+from utils import live
+from utils.alone import NEEDED
+from utils.digest import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ADDRESS = "https://github.com/owner/name"
+# One without training that reads kept results, and its knobs turned down.
+QUICK, SMALL = ROOT / "notebooks" / "11_checking_the_checks.ipynb", {"seeds": 100, "samples": 8, "cells": 2}
+
+
+def setup(path):
+    return nbformat.read(path, as_version=4).cells[1]
+
+
+def git(folder, *arguments):
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    done = subprocess.run(["git", "-C", str(folder), *who, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A git repository of this code; its address."""
+    folder = tmp_path_factory.mktemp("published")
+    for name in ("utils", "notebooks", ".binder", ".ci"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    for name in ("pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / name, folder / name)
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "published")
+    return folder
+
+
+@pytest.fixture
+def elsewhere(repository, monkeypatch):
+    """Names and addresses as on a reader's machine: nothing of this checkout; GitHub's one leads to :func:`repository`."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{repository}.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", ADDRESS)
+    return repository
+
+
+def execute(path, *more, upto=None):
+    """Run a notebook in the folder it lies in, or its cells before ``upto`` and some more; it, and where its code lay."""
+    cells = nbformat.read(path, as_version=4)
+    more = [nbformat.v4.new_code_cell(source) for source in (*more, "import utils; print(*utils.__path__)")]
+    cells.cells = [*cells.cells[:upto], *more]
+    given = path.with_name("in.ipynb")
+    nbformat.write(cells, given)
+    done = papermill.execute_notebook(
+        str(given),
+        str(path.with_name("out.ipynb")),
+        parameters=SMALL,
+        cwd=str(path.parent),
+        kernel_name="python3",
+        progress_bar=False,
+        extra_arguments=["--log-level=40"],
+    )
+    return done, Path(done.cells[-1].outputs[0].text.strip())
+
+
+def test_the_set_up_cell_is_the_same_everywhere():
+    assert len(NOTEBOOKS) >= 11
+    assert len({json.dumps(setup(path), sort_keys=True).replace(setup(path).id, "") for path in NOTEBOOKS}) == 1
+
+
+def test_alone_without_an_address_a_notebook_says_what_to_do(elsewhere, tmp_path):
+    path = Path(shutil.copy(QUICK, tmp_path))
+    with pytest.raises(papermill.PapermillExecutionError) as error:
+        execute(path)
+    assert error.value.ename == "SystemExit" and "COMPANION_REPOSITORY to the address" in error.value.evalue
+    assert not (tmp_path / "companion").exists()
+
+
+def test_alone_a_notebook_fetches_its_code_and_runs_from_top_to_bottom(elsewhere, tmp_path, monkeypatch):
+    monkeypatch.setenv("COMPANION_REPOSITORY", str(elsewhere))
+    path = Path(shutil.copy(QUICK, tmp_path))
+    done, source = execute(path)
+    assert source == tmp_path / "companion" / "utils"
+    assert done.cells[1].outputs == [], "nothing was missing, nothing is said"
+
+
+def test_a_published_notebook_knows_its_repository_and_its_commit(elsewhere, tmp_path):
+    text = live.stamped(QUICK.read_text(encoding="utf-8"), ADDRESS, git(elsewhere, "rev-parse", "HEAD"))
+    path = tmp_path / QUICK.name
+    path.write_text(text, encoding="utf-8")
+    reads = "from utils import evidence; evidence.load('11_checking_the_checks.sabotage')"
+    later = elsewhere.with_name("later")
+    git(elsewhere, "rm", "--quiet", "-r", "notebooks/evidence")
+    git(elsewhere, "commit", "--quiet", "--message", "later, and without what this notebook reads")
+    try:
+        _, source = execute(path, reads, upto=4)
+        assert source == tmp_path / "companion" / "utils"
+        elsewhere.rename(later)
+        _, source = execute(path, reads, upto=4)  # with what was fetched the first time
+        assert source == tmp_path / "companion" / "utils"
+    finally:
+        later.rename(elsewhere)
+        git(elsewhere, "reset", "--quiet", "--hard", "HEAD~1")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_the_address_is_all_that_publishing_changes(path):
+    text = path.read_text(encoding="utf-8")
+    stamped = live.stamped(text, ADDRESS, "0" * 40)
+    changed = [(old, new) for old, new in zip(text.split("\n"), stamped.split("\n"), strict=True) if old != new]
+    ((_, line),) = changed
+    assert json.loads(line.strip().rstrip(",")).startswith(f'repository, revision = "{ADDRESS}", "{"0" * 40}"')
+    with pytest.raises(ValueError, match="found 0 times, expected once; copy that cell"):
+        live.stamped(stamped, ADDRESS, "HEAD")
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("", None),
+        (ADDRESS, ADDRESS),
+        (ADDRESS + "/", ADDRESS),
+        (ADDRESS + ".git", ADDRESS),
+        ("https://github.com/a.b/c-d.e_f", "https://github.com/a.b/c-d.e_f"),
+    ],
+)
+def test_addresses(monkeypatch, given, address):
+    monkeypatch.setenv("COMPANION_REPOSITORY", given)
+    assert live.address() == address
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "..",
+        "owner/name",
+        "git@github.com:owner/name.git",
+        f"{ADDRESS}/tree/main",
+        f'{ADDRESS}"',
+        "https://github.com/owner",
+    ],
+)
+def test_addresses_that_binder_and_colab_would_not_find(monkeypatch, given):
+    monkeypatch.setenv("COMPANION_REPOSITORY", given)
+    with pytest.raises(ValueError, match=r"need https://github\.com/OWNER/NAME"):
+        live.address()
+
+
+def test_only_the_publishing_workflow_sets_the_address():
+    texts = {path.name: path.read_text() for path in (ROOT / ".github" / "workflows").iterdir()}
+    assert [name for name, text in texts.items() if "COMPANION_REPOSITORY" in text] == ["book.yml"]
+    assert yaml.safe_load(texts["book.yml"])["env"] == {
+        "COMPANION_REPOSITORY": "${{ github.server_url }}/${{ github.repository }}"
+    }
+
+
+def imported(path):
+    """Full names of what a notebook or a module imports, ``utils.claims`` say."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        text = "\n".join(cell.source for cell in nbformat.reads(text, as_version=4).cells if cell.cell_type == "code")
+    names = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"utils.{alias.name}" for alias in node.names} if node.module == "utils" else {node.module}
+    return names
+
+
+def reached():
+    """Packages that the notebooks, and the modules of ours they reach, import."""
+    waiting, seen, packages = [*NOTEBOOKS], set(), packages_distributions()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen and path.exists():
+            seen.add(path)
+            names = imported(path)
+            waiting += [ROOT / "utils" / f"{name.split('.')[1]}.py" for name in names if name.startswith("utils.")]
+            yield from (packages[top][0].lower() for name in names if (top := name.split(".")[0]) in packages)
+
+
+def test_what_a_lone_notebook_needs_is_what_notebooks_reach():
+    with_every_kernel = {"ipython", "matplotlib-inline"}
+    assert set(NEEDED) == set(reached()) - with_every_kernel
+
+
+def test_what_is_missing_is_installed_and_the_rest_left_alone(tmp_path):
+    wheel = tmp_path / "probe_of_ours-1.2-py3-none-any.whl"
+    about = "Metadata-Version: 2.1\nName: probe-of-ours\nVersion: 1.2\n"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("probe_of_ours.py", "")
+        file.writestr("probe_of_ours-1.2.dist-info/METADATA", about)
+        file.writestr(
+            "probe_of_ours-1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr("probe_of_ours-1.2.dist-info/RECORD", "")
+    (tmp_path / "utils").mkdir()
+    for name in ("__init__", "alone"):
+        shutil.copy(ROOT / "utils" / f"{name}.py", tmp_path / "utils")
+    needs = '[project]\ndependencies = ["numpy>=999", "probe-of-ours>=1"]\n'  # an old one that is there stays
+    (tmp_path / "pyproject.toml").write_text(needs)
+    target = tmp_path / "site"
+    environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_TARGET": str(target)}
+    environment |= {"PYTHONPATH": str(target)}
+    command = [sys.executable, "-c", "from utils.alone import *; install_missing(['numpy', 'probe-of-ours'])"]
+    for said in ("Installing what is missing here: probe-of-ours>=1\n", ""):
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (0, said), done.stderr
+        assert [path.name for path in target.glob("*.py")] == ["probe_of_ours.py"]
+
+
+@pytest.fixture
+def published(repository, tmp_path):
+    """A checkout as the publishing workflow has it, and the repository it came from."""
+    git(tmp_path, "clone", "--quiet", "--bare", str(repository), "origin")
+    git(tmp_path, "clone", "--quiet", "--depth", "1", (tmp_path / "origin").as_uri(), "checkout")
+    return tmp_path / "checkout", tmp_path / "origin"
+
+
+def publish(checkout, **environment):
+    command = ["bash", str(checkout / ".ci" / "live")]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+
+
+def test_the_branch_that_the_buttons_open(published):
+    checkout, origin = published
+    index = "https://index.example/cpu"
+    for _ in range(2):  # and again, over what is there
+        done = publish(checkout, COMPANION_REPOSITORY=ADDRESS, PIP_EXTRA_INDEX_URL=index)
+        assert done.returncode == 0, done.stderr
+    main, branch = (git(origin, "rev-parse", name) for name in ("main", live.BRANCH))
+    assert git(origin, "rev-parse", f"{branch}~1") == main
+    changed = git(origin, "diff", "--numstat", main, branch).split("\n")
+    assert [line.split("\t") for line in changed] == [
+        ["1", "0", ".binder/requirements.txt"],
+        *(["1", "1", f"notebooks/{path.name}"] for path in NOTEBOOKS),
+    ]
+    for path in NOTEBOOKS:
+        text = git(origin, "show", f"{branch}:notebooks/{path.name}")
+        assert f'repository, revision = "{ADDRESS}", "{main}"' in nbformat.reads(text, as_version=4).cells[1].source
+    assert git(origin, "show", f"{branch}:.binder/requirements.txt").startswith(f"--extra-index-url {index}\n")
+    assert git(checkout, "status", "--porcelain") == "" and git(checkout, "worktree", "list").count("\n") == 0
+
+
+def test_without_an_address_no_branch_is_published(published):
+    checkout, origin = published
+    done = publish(checkout, COMPANION_REPOSITORY="")
+    assert done.returncode == 1 and "COMPANION_REPOSITORY is not set" in done.stderr
+    assert git(origin, "branch", "--list", live.BRANCH) == ""
+
+
+def test_the_buttons_of_a_book_that_has_an_address(tmp_path, monkeypatch):
+    root, cell = book(tmp_path), setup(QUICK).source
+    notebook(root / "notebooks" / "first.ipynb", cell, JUDGE)
+    notebook(root / "notebooks" / "second.ipynb", cell)
+    html = root / "_build" / "html"
+
+    monkeypatch.setenv("COMPANION_REPOSITORY", "../here")
+    done = run(root, "utils.build")
+    assert done.returncode == 1 and "need https://github.com/OWNER/NAME" in done.stderr and not html.exists()
+
+    monkeypatch.setenv("COMPANION_REPOSITORY", ADDRESS)
+    done = run(root, "utils.build")
+    assert done.returncode == 0, done.stderr
+    for name in ("first", "second"):
+        links = re.findall(
+            r'href="(https://(?:[^"]*)(?:binder|colab)[^"]*)"', (html / "notebooks" / f"{name}.html").read_text()
+        )
+        assert set(links) == {
+            f"https://mybinder.org/v2/gh/owner/name/live?urlpath=lab/tree/notebooks/{name}.ipynb",
+            f"https://colab.research.google.com/github/owner/name/blob/live/notebooks/{name}.ipynb",
+        }
+        download = nbformat.read(html / "_sources" / "notebooks" / f"{name}.ipynb", as_version=4)
+        assert any(f'repository, revision = "{ADDRESS}", "HEAD"' in cell.source for cell in download.cells)
+    intro = (html / "book" / "intro.html").read_text()
+    assert f'href="{ADDRESS}"' in intro and not re.search("mybinder|colab", intro)
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """JupyterLab as ``make lab`` starts it, but for the browser; ``ask(path, body)`` asks its API."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    python = Path(sys.executable)
+    recipe = subprocess.run(
+        ["make", "--dry-run", "--silent", "lab", f"BIN={python.parent}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    command = recipe.stdout.strip().split("\n")[-1]
+    assert "jupyter lab" in command
+    log = (tmp_path / "log").open("w")
+    server = subprocess.Popen(
+        f"exec {command} --no-browser --ServerApp.port=0", shell=True, cwd=ROOT, stdout=log, stderr=log
+    )
+    deadline = time.monotonic() + 60
+    while (
+        not (found := list(tmp_path.glob("jpserver-*.json"))) and time.monotonic() < deadline and server.poll() is None
+    ):
+        time.sleep(0.1)
+    assert found, (tmp_path / "log").read_text()
+    about = json.loads(found[0].read_text())
+
+    def ask(path, body=None):
+        headers = {"Authorization": f"token {about['token']}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        with urlopen(Request(about["url"] + path, data, headers), timeout=60) as answer:
+            return json.load(answer) if "api" in path else answer.read().decode()
+
+    yield ask
+    server.terminate()
+    server.wait(30)
+    log.close()
+
+
+def test_lab_opens_every_notebook_and_runs_one_from_top_to_bottom(lab, tmp_path):
+    listed = [entry["name"] for entry in lab("api/contents/")["content"] if entry["type"] == "notebook"]
+    assert sorted(listed) == [path.name for path in NOTEBOOKS]
+    for path in NOTEBOOKS:
+        assert len(lab(f"api/contents/{path.name}")["content"]["cells"]) > 10
+    assert "JupyterLab" in lab(f"lab/tree/{QUICK.name}")
+
+    kernel = {"name": "python3"}
+    session = lab("api/sessions", {"path": QUICK.name, "name": QUICK.name, "type": "notebook", "kernel": kernel})
+    client = BlockingKernelClient(connection_file=str(tmp_path / f"kernel-{session['kernel']['id']}.json"))
+    client.load_connection_file()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        for cell in lab(f"api/contents/{QUICK.name}")["content"]["cells"]:
+            if cell["cell_type"] == "code":
+                source = cell["source"]
+                if "parameters" in cell["metadata"].get("tags", []):
+                    source += "".join(f"\n{name} = {value}" for name, value in SMALL.items())
+                reply = client.execute_interactive(source, timeout=120, output_hook=lambda message: None)
+                assert reply["content"]["status"] == "ok", "\n".join(reply["content"]["traceback"])
+    finally:
+        client.stop_channels()
