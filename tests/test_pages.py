@@ -186,6 +186,13 @@ def test_the_ledger_shows_everything_a_record_holds():
     assert Cells(pages.ledger_table([THEOREM], [record()], {}, ours=True)).rows == [list(pages.HEADS)]
 
 
+def test_a_deviation_says_what_it_is_counted_in():
+    counted = record(kind="deviation", expected=[0, 1])
+    assert "largest deviation 0.5 (1 is the tolerance)" in pages.ledger_table([THEOREM], [counted], {}, ours=False)
+    for other in (record(), record(kind="deviation", expected=[0, 0.15])):
+        assert "tolerance" not in pages.ledger_table([THEOREM], [other], {}, ours=False)
+
+
 def test_a_control_that_fails_is_seen():
     bad = record(controls=[{"name": "no BN", "wanted": "refuted", "verdict": "supported"}])
     text = pages.ledger_table([THEOREM], [bad], {}, ours=False)
@@ -207,7 +214,7 @@ def test_every_field_of_the_filter_has_a_label_and_every_choice_is_served_by_the
         assert f'<label for="{name}">' in form
     assert '<option value="supported">supported (1)' in form and '<option value="not judged">not judged (1)' in form
     assert '<option value="01_rate">01 How fast' in form
-    assert " hidden>" in form and 'aria-live="polite"' in form
+    assert " hidden>" in form and 'aria-live="polite"' in form and '<p id="ledger-none" hidden>' in form
     script = (ROOT / "book" / "_static" / "claims.js").read_text()
     assert {"verdict", "part", "notebook", "text"} == set(re.findall(r' name="(\w+)"', form))
     assert all(f"{name}:" in script for name in ("verdict", "part", "notebook", "text")) and "//" in script

@@ -1,4 +1,4 @@
-/* A table that has no room, on a phone above all, becomes a list: a block for each row, each entry under its column's
+/* A table that has no room on a phone becomes a list: a block for each row, each entry under its column's
    head. The table itself stays in the page as it is, for every reader that sees no style. */
 document.addEventListener("DOMContentLoaded", () => {
   const tables = [...document.querySelectorAll("main table:not(.overview, .ledger, .plain)")].filter(
@@ -19,6 +19,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   function fit() {
     for (const table of tables) table.classList.remove("stacked");
+    if (innerWidth > 900) return; // it scrolls by itself there
     const wide = tables.filter((table) => table.offsetWidth > table.parentElement.clientWidth + 1);
     for (const table of wide) table.classList.add("stacked");
   }
