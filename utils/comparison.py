@@ -75,7 +75,6 @@ def paired(table: pd.DataFrame, column: str, **where: object) -> np.ndarray:
     Examples
     --------
     >>> runs = pd.DataFrame({"arm": ["a", "a", "b", "b"], "seed": [0, 1, 1, 0], "loss": [1.0, 2.0, 4.0, 3.0]})
-
     >>> paired(runs, "loss", arm="b") - paired(runs, "loss", arm="a")
     array([2., 2.])
     """

@@ -104,7 +104,6 @@ def watch(
     >>> from utils.seeds import generator_for
     >>> network = mlp(features=64, width=32, depth=2, classes=10, replicas=2)
     >>> standard(network, "xavier", generators=[generator_for(seed, "example") for seed in (0, 1)])
-
     >>> seen = watch(network, torch.ones(2, 64, 5))
     >>> {name: tuple(value.shape) for name, value in seen.items()}
     {'gap_before': (2, 2), 'gap_after': (2, 2), 'gap_logits': (2,)}
@@ -148,7 +147,6 @@ def gradient_norms(network: nn.Module, x: Tensor, y: Tensor, *, replicas: int = 
     >>> from utils.seeds import generator_for
     >>> network = mlp(features=64, width=32, depth=2, classes=10, replicas=2)
     >>> standard(network, "xavier", generators=[generator_for(seed, "example") for seed in (0, 1)])
-
     >>> gradient_norms(network, torch.ones(5, 64), torch.arange(5), replicas=2).shape
     torch.Size([2, 3])
     """
