@@ -96,11 +96,17 @@ def convnet(
         nn.init.zeros_(layer.bias)
         return layer
 
-    layers = [convolution(image_channels, first, stride), nn.MaxPool2d(2), nn.ReLU()]
-    layers += [convolution(first, second), nn.MaxPool2d(2), nn.ReLU(), convolution(second, rest), nn.ReLU()]
+    layers = [convolution(image_channels, first, stride), nn.MaxPool2d(2), nn.ReLU(inplace=True)]
+    layers += [
+        convolution(first, second),
+        nn.MaxPool2d(2),
+        nn.ReLU(inplace=True),
+        convolution(second, rest),
+        nn.ReLU(inplace=True),
+    ]
     for _ in range(depth - 3):
-        layers += [convolution(rest, rest), nn.ReLU()]
+        layers += [convolution(rest, rest), nn.ReLU(inplace=True)]
     layers += [nn.MaxPool2d(2), Columns(replicas)]
     for fan_in in (rest * (side // (8 * stride)) ** 2, classifier):
-        layers += [nn.Dropout(dropout), Linear(replicas, fan_in, classifier, bias=True), nn.ReLU()]
+        layers += [nn.Dropout(dropout), Linear(replicas, fan_in, classifier, bias=True), nn.ReLU(inplace=True)]
     return nn.Sequential(Images(side), *layers, Linear(replicas, classifier, classes, bias=True))

@@ -14,13 +14,11 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import nbformat
 import pandas as pd
 import torch
 
 from utils import claims
 from utils.digest import ROOT, commit
-from utils.ledger import versions
 from utils.sweeps import sweep
 from utils.trials import ARMS, trial
 
@@ -86,6 +84,8 @@ def keep(name: str, tables: dict[str, dict], *, device: str, **run: object) -> P
     -------
     Path
     """
+    from utils.ledger import versions  # here: what it imports takes every notebook's kernel a second or two
+
     if device == "cuda":
         device = torch.cuda.get_device_name()
     else:
@@ -172,6 +172,8 @@ def describe(provenance: dict) -> str:
 
 
 def _from_notebook(path: Path) -> Path:
+    import nbformat  # here, as above
+
     notebook = nbformat.read(path, as_version=4)
     run = notebook.metadata["companion"]
     source = Path(notebook.metadata["papermill"]["input_path"])
