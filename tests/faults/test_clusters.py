@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from faulty import kill, namespace, until
 
+from utils import sweeps
 from utils.digest import ROOT
 from utils.sweeps import OtherCode, sweep
 
@@ -152,7 +153,7 @@ def test_a_scheduler_without_the_code_is_named_instead_of_waited_for(tmp_path, m
 
 
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
+    monkeypatch.setattr(sweeps, "PATIENCE", 1)
     with (
         scheduler(monkeypatch, "tcp://127.0.0.1:9"),
         pytest.raises(ConnectionError, match="no Dask scheduler answers there"),

@@ -10,6 +10,8 @@ import sys
 import pytest
 from faulty import environment, leftovers, namespace, result, without_network
 
+from utils.digest import ROOT
+
 PYTHON = sys.executable
 
 
@@ -65,6 +67,28 @@ def test_a_store_on_a_full_disk_names_it_and_loses_nothing(root, tmp_path):
     from_clean = subprocess.run([PYTHON, "go.py"], cwd=root, capture_output=True, text=True,
                                 env=environment(root, PYTHONPATH=str(root), COMPANION_STORE=str(tmp_path / "s")))  # fmt: skip
     assert done.stdout == from_clean.stdout
+
+
+def test_a_checkpoint_on_a_full_disk_names_it_and_keeps_the_one_before(tmp_path):
+    go = tmp_path / "go.py"
+    go.write_text(
+        "from pathlib import Path\nimport torch\nfrom utils.training import _resume, _save\n"
+        "def save(width, step):\n"
+        "    _save(Path('disk/state'), torch.nn.Linear(width, width), step, torch.zeros(3), [])\n"
+        "save(10, 1)\n"
+        "try:\n"
+        "    save(300, 2)\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+        "print(_resume(Path('disk/state'), torch.nn.Linear(10, 10), torch.zeros(3))[0])\n"
+    )
+    done = script(
+        tmp_path,
+        "mkdir disk && mount -t tmpfs -o size=64k none disk",
+        f"{PYTHON} go.py && ls -A disk",
+        PYTHONPATH=str(ROOT),
+    )
+    assert done.stdout.split("\n") == ["No space left on device", "1", "state", ""], done.stderr
 
 
 def test_a_build_on_a_full_disk_publishes_nothing_and_the_next_one_is_whole(root, undisturbed):
