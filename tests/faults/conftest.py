@@ -1,5 +1,5 @@
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,19 +13,23 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def trees(tmp_path_factory):
-    """Two undisturbed builds from clean, at once: each with a tree, a store and an environment of its own."""
-    roots = [sweeping_book(tmp_path_factory.mktemp(name) / "book") for name in ("one", "two")]
-    with ThreadPoolExecutor(2) as pool:
-        for done in pool.map(build, roots):
-            assert done.returncode == 0, done.stdout + done.stderr
-    return roots
+def tree(tmp_path_factory):
+    """Undisturbed builds from clean, by name, made when first asked for: each with a store and an environment of its own."""
+
+    @cache
+    def tree(name):
+        root = sweeping_book(tmp_path_factory.mktemp(name) / "book")
+        done = build(root)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return root
+
+    return tree
 
 
 @pytest.fixture(scope="session")
-def undisturbed(trees):
-    """What each of the undisturbed builds shows."""
-    return [result(root) for root in trees]
+def undisturbed(tree):
+    """What an undisturbed build shows, by name."""
+    return cache(lambda name="one": result(tree(name)))
 
 
 @pytest.fixture
@@ -35,6 +39,6 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def built(tmp_path, trees):
+def built(tmp_path, tree):
     """A book that has been built: a copy of an undisturbed one, its store and log with it."""
-    return Path(shutil.copytree(trees[0], tmp_path / "book"))
+    return Path(shutil.copytree(tree("one"), tmp_path / "book"))

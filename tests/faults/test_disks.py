@@ -108,7 +108,7 @@ def test_a_build_on_a_full_disk_publishes_nothing_and_the_next_one_is_whole(root
     listed = done.stdout.split("\n")
     assert "html" not in listed and "claims.json" not in listed
     assert "2 notebooks, profile fast: 0 to run, 2 unchanged" in done.stdout, "what ran stays done"
-    assert result(root) == undisturbed[0] and leftovers(root) == []
+    assert result(root) == undisturbed() and leftovers(root) == []
 
 
 READ_ONLY = "mkdir -p {0} && mount --bind {0} {0} && mount -o remount,ro,bind {0}"
@@ -152,7 +152,7 @@ def test_a_build_into_a_read_only_folder_says_so(root, undisturbed):
     assert done.returncode == 0 and "status 1" in done.stdout, done.stdout + done.stderr
     assert "Read-only file system" in done.stderr and "The book was not built: " in done.stderr
     assert "Traceback" not in done.stderr
-    assert result(root) == undisturbed[0]
+    assert result(root) == undisturbed()
 
 
 def test_the_build_needs_no_network(root, undisturbed):
@@ -164,7 +164,7 @@ def test_the_build_needs_no_network(root, undisturbed):
         without_network(PYTHON, "-m", "utils.build"), cwd=root, env=environment(root), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert result(root) == undisturbed[0]
+    assert result(root) == undisturbed()
 
 
 @pytest.mark.parametrize("profile", ["fast", "cifar"])

@@ -14,7 +14,7 @@ from utils.sweeps import _stored
 
 
 def test_two_builds_from_clean_agree(undisturbed):
-    one, two = undisturbed
+    one, two = undisturbed(), undisturbed("two")
     assert one.keys() == two.keys() and one == two
 
 
@@ -79,7 +79,7 @@ def test_a_kill_in_the_middle_costs_only_what_was_not_finished(root, undisturbed
     assert again.returncode == 0, again.stdout + again.stderr
     repeated = [line.split()[1] for line in lines(root)[len(before) :] if line.startswith("start")]
     assert len(finished) >= 2 and not set(finished) & set(repeated), "no finished cell is computed again"
-    assert result(root) == undisturbed[0]
+    assert result(root) == undisturbed()
     assert leftovers(root) == [] and not list((root / "_build").rglob("*.failed.ipynb"))
 
 
@@ -154,10 +154,10 @@ def test_a_store_written_by_other_code_is_not_used(built, undisturbed):
     steps.write_text(steps.read_text().replace('generator_for(seed, "step")', 'generator_for(seed, "other step")'))
     assert build(root).returncode == 0
     assert lines(root).count("start 0") == 2, "the same cell by other code is another cell"
-    assert result(root)["second.ipynb"] != undisturbed[0]["second.ipynb"]
+    assert result(root)["second.ipynb"] != undisturbed()["second.ipynb"]
     steps.write_text(steps.read_text().replace('"other step"', '"step"'))
     assert build(root).returncode == 0
-    assert lines(root).count("start 0") == 2 and result(root) == undisturbed[0], "and the first one is still there"
+    assert lines(root).count("start 0") == 2 and result(root) == undisturbed(), "and the first one is still there"
 
 
 def test_code_edited_under_a_running_kernel_is_not_mistaken_for_what_runs(root):
@@ -191,4 +191,4 @@ def test_a_bad_copy_in_the_cache_is_run_again_not_shown(built, undisturbed, faul
     entry.write_text(text[: len(text) // 2] if fault == "truncated" else text)
     again = build(built)
     assert "1 to run, 1 unchanged" in again.stdout and again.returncode == 0
-    assert result(built) == undisturbed[0]
+    assert result(built) == undisturbed()
