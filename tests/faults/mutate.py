@@ -1,7 +1,7 @@
-"""See the fault tests fail: ``python tests/faults/mutate.py [WORD]`` breaks what they guard (``mutations.yml``), one thing at a time.
+"""See the fault tests fail: ``python tests/faults/mutate.py [WORD…]`` breaks what they guard (``mutations.yml``), one thing at a time.
 
 Each mutation is made in a copy of the repository that is thrown away. A test that passes there guards nothing: it is listed,
-and the exit status is 1. WORD chooses mutations whose file, text or tests contain it.
+and the exit status is 1. A WORD chooses mutations whose file, text or tests contain it.
 """
 
 import os
@@ -67,7 +67,7 @@ def survivors(entry: dict) -> list[str]:
 
 def main(words: list[str]) -> int:
     """Command line; returns the exit status."""
-    chosen = [entry for entry in mutations() if all(word in str(entry) for word in words)]
+    chosen = [entry for entry in mutations() if not words or any(word in str(entry) for word in words)]
     lived = []
     for position, entry in enumerate(chosen, 1):
         started = time.monotonic()

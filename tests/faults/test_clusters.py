@@ -117,7 +117,14 @@ def test_a_killed_worker_costs_only_its_cell(tmp_path, monkeypatch, cluster):
     env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     caller = subprocess.Popen([sys.executable, go], env=env | {"COMPANION_SCHEDULER": address}, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
-    finished = until(lambda: list((store / "slow").glob("*.json")) if (store / "slow").exists() else [], process=caller)
+
+    def half_way():
+        """One cell is stored, and the first worker is in the fourth step of its own."""
+        its = [line.split()[1] for line in log.read_text().splitlines() if line.endswith(f" {hands[0].pid}")]
+        return its[-1:] == ["3"] and list((store / "slow").glob("*.json"))
+
+    log.touch()
+    finished = until(half_way, process=caller)
     kill(hands[0])
     out, err = caller.communicate(timeout=120)
     assert caller.returncode == 0, err
