@@ -12,12 +12,13 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-faults test-book sabotage lint bench lab lock clean distclean
+.PHONY: help book test test-faults mutate test-book sabotage lint bench lab lock clean distclean
 
 help:
 	@echo "make book [PROFILE=fast|cifar|paper]  run every notebook, judge every claim, build _build/html/index.html"
 	@echo "make test                             unit, law and gate tests"
 	@echo "make test-faults                      killed processes, full disks, no network, a Dask cluster: all real, minutes"
+	@echo "make mutate                           break what the fault tests guard and see each of them fail (half an hour)"
 	@echo "make test-book                        the built book in a browser: offline, accessible, every link, the explorer"
 	@echo "make sabotage                         break one thing at a time and judge again, at full size (half an hour)"
 	@echo "make bench                            the sampler's speed against direct simulation, as ratios"
@@ -46,6 +47,9 @@ test: $(READY)
 
 test-faults: $(READY)
 	@$(BIN)/python -m pytest -m faults
+
+mutate: $(READY)
+	@$(BIN)/python tests/faults/mutate.py
 
 # Playwright drives the system's Chromium; it downloads none of its own.
 test-book: $(BROWSER)

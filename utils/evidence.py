@@ -19,6 +19,7 @@ import torch
 
 from utils import claims
 from utils.digest import ROOT, commit
+from utils.files import write_atomically
 from utils.sweeps import sweep
 from utils.trials import ARMS, trial
 
@@ -105,11 +106,7 @@ def keep(name: str, tables: dict[str, dict], *, device: str, **run: object) -> P
     )
     path = FOLDER / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(
-        f'{{"provenance": {json.dumps(provenance)},\n"tables": {{\n{tables_text}\n}}}}\n', encoding="utf-8"
-    )
-    temporary.replace(path)
+    write_atomically(path, f'{{"provenance": {json.dumps(provenance)},\n"tables": {{\n{tables_text}\n}}}}\n')
     return path
 
 

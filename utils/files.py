@@ -4,10 +4,11 @@ import os
 import platform
 import re
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["clear_stale", "temporary_beside", "write_atomically"]
+__all__ = ["clear_stale", "replacing", "temporary_beside", "write_atomically"]
 
 # Anything of ours is written in seconds; whose temporary file cannot be told is given this long.
 ABANDONED = 3600  # seconds
@@ -29,8 +30,31 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".{path.stem}.{platform.node()}.{os.getpid()}.tmp{path.suffix}")
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name to write a file under, moved into place at the end; a failure leaves what was there and nothing beside it.
+
+    Parameters
+    ----------
+    path : Path
+        In a directory that exists.
+
+    Yields
+    ------
+    Path
+        :func:`temporary_beside` it.
+    """
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file that readers see complete or not at all; a failure leaves what was there and nothing beside it.
+    """Write a file that readers see complete or not at all.
 
     Parameters
     ----------
@@ -43,13 +67,8 @@ def write_atomically(path: Path, text: str) -> None:
     OSError
         If it cannot be written: a full disk, a read-only directory.
     """
-    temporary = temporary_beside(path)
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def clear_stale(folder: Path) -> None:

@@ -28,6 +28,7 @@ from utils.files import clear_stale, write_atomically
 __all__ = ["OtherCode", "store_directory", "sweep"]
 
 IDLE = 20  # seconds until a local process with nothing to do ends: those of a caller that was killed do not linger
+PATIENCE = 10  # seconds until a scheduler that does not answer is not there
 
 
 class OtherCode(RuntimeError):
@@ -212,7 +213,7 @@ def _engine() -> Iterator[None]:
     from distributed import Client  # here, where it is needed: it takes a second
 
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise ConnectionError(
             f"COMPANION_SCHEDULER={address!r}: no Dask scheduler answers there ({error}); start one, or unset it to use "

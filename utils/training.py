@@ -4,9 +4,9 @@ All replicas of a network train in one loop, each on its own order of the data. 
 exception: a replica whose loss is no longer finite keeps its place and says from which step on.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, parametrize
 
+from utils.files import replacing
 from utils.metrics import orthogonality_gap
 from utils.networks import evaluating, linear_maps, representations
 from utils.seeds import generator_for
@@ -333,9 +334,10 @@ def _noise(*key: object, device: torch.device) -> Iterator[None]:
 
 def _save(path: Path, network: nn.Module, step: int, losses: Tensor, watched: list[dict]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    torch.save({"network": network.state_dict(), "step": step, "loss": losses, "watched": watched}, temporary)
-    os.replace(temporary, path)
+    state = BytesIO()  # torch's own words for a full disk do not say that it is full
+    torch.save({"network": network.state_dict(), "step": step, "loss": losses, "watched": watched}, state)
+    with replacing(path) as temporary:
+        temporary.write_bytes(state.getbuffer())
 
 
 def _resume(path: Path, network: nn.Module, losses: Tensor) -> tuple[int, Tensor, list[dict]]:

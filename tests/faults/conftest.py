@@ -1,3 +1,7 @@
+import shutil
+from functools import cache
+from pathlib import Path
+
 import pytest
 from faulty import build, result, sweeping_book
 
@@ -9,17 +13,32 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory):
-    """What an undisturbed build shows, twice from clean: each with a tree, a store and an environment of its own."""
-    shown = []
-    for name in ("one", "two"):
+def tree(tmp_path_factory):
+    """Undisturbed builds from clean, by name, made when first asked for: each with a store and an environment of its own."""
+
+    @cache
+    def tree(name):
         root = sweeping_book(tmp_path_factory.mktemp(name) / "book")
         done = build(root)
         assert done.returncode == 0, done.stdout + done.stderr
-        shown.append(result(root))
-    return shown
+        return root
+
+    return tree
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tree):
+    """What an undisturbed build shows, by name."""
+    return cache(lambda name="one": result(tree(name)))
 
 
 @pytest.fixture
 def root(tmp_path):
+    """A book that has not been built."""
     return sweeping_book(tmp_path / "book")
+
+
+@pytest.fixture
+def built(tmp_path, tree):
+    """A book that has been built: a copy of an undisturbed one, its store and log with it."""
+    return Path(shutil.copytree(tree("one"), tmp_path / "book"))

@@ -17,7 +17,8 @@ from books import book, notebook
 
 from utils import agreement
 
-# Four cells; the log says when each starts and ends, so that a test knows when to strike and what was repeated.
+# Four cells; the log says when each starts and ends, so that a test knows when to strike and what was repeated. The first
+# two are quick, so that half of the sweep is done when it is struck.
 CELLS = """
 import os, time
 from utils.seeds import generator_for
@@ -27,7 +28,7 @@ def step(*, seed):
     log = os.environ["FAULT_LOG"]
     with open(log, "a") as file:
         file.write(f"start {seed}\\\\n")
-    time.sleep(float(os.environ.get("FAULT_PAUSE", "0")))
+    time.sleep(float(os.environ.get("FAULT_PAUSE", "0")) if seed >= 2 else 0)
     rows = [{"value": float(torch.randn((), generator=generator_for(seed, "step")))}]
     with open(log, "a") as file:
         file.write(f"end {seed}\\\\n")
@@ -45,6 +46,9 @@ def sweeping_book(root: Path) -> Path:
     """:func:`books.book`, its second notebook a sweep of four cells in two processes."""
     book(root)
     (root / "utils" / "steps.py").write_text(CELLS)
+    # Idle processes of a dead caller end after seconds, so that a test need not wait for them as long as a user would.
+    sweeps = root / "utils" / "sweeps.py"
+    sweeps.write_text(sweeps.read_text().replace("IDLE = 20", "IDLE = 2"))
     notebook(root / "notebooks" / "second.ipynb", "width * 2", SWEEP, "width * 3")
     return root
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from faulty import kill, namespace, until
 
+from utils import sweeps
 from utils.digest import ROOT
 from utils.sweeps import OtherCode, sweep
 
@@ -116,7 +117,14 @@ def test_a_killed_worker_costs_only_its_cell(tmp_path, monkeypatch, cluster):
     env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     caller = subprocess.Popen([sys.executable, go], env=env | {"COMPANION_SCHEDULER": address}, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
-    finished = until(lambda: list((store / "slow").glob("*.json")) if (store / "slow").exists() else [], process=caller)
+
+    def half_way():
+        """One cell is stored, and the first worker is in the fourth step of its own."""
+        its = [line.split()[1] for line in log.read_text().splitlines() if line.endswith(f" {hands[0].pid}")]
+        return its[-1:] == ["3"] and list((store / "slow").glob("*.json"))
+
+    log.touch()
+    finished = until(half_way, process=caller)
     kill(hands[0])
     out, err = caller.communicate(timeout=120)
     assert caller.returncode == 0, err
@@ -152,7 +160,7 @@ def test_a_scheduler_without_the_code_is_named_instead_of_waited_for(tmp_path, m
 
 
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
+    monkeypatch.setattr(sweeps, "PATIENCE", 1)
     with (
         scheduler(monkeypatch, "tcp://127.0.0.1:9"),
         pytest.raises(ConnectionError, match="no Dask scheduler answers there"),

@@ -10,6 +10,8 @@ import sys
 import pytest
 from faulty import environment, leftovers, namespace, result, without_network
 
+from utils.digest import ROOT
+
 PYTHON = sys.executable
 
 
@@ -67,6 +69,28 @@ def test_a_store_on_a_full_disk_names_it_and_loses_nothing(root, tmp_path):
     assert done.stdout == from_clean.stdout
 
 
+def test_a_checkpoint_on_a_full_disk_names_it_and_keeps_the_one_before(tmp_path):
+    go = tmp_path / "go.py"
+    go.write_text(
+        "from pathlib import Path\nimport torch\nfrom utils.training import _resume, _save\n"
+        "def save(width, step):\n"
+        "    _save(Path('disk/state'), torch.nn.Linear(width, width), step, torch.zeros(3), [])\n"
+        "save(10, 1)\n"
+        "try:\n"
+        "    save(300, 2)\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+        "print(_resume(Path('disk/state'), torch.nn.Linear(10, 10), torch.zeros(3))[0])\n"
+    )
+    done = script(
+        tmp_path,
+        "mkdir disk && mount -t tmpfs -o size=64k none disk",
+        f"{PYTHON} go.py && ls -A disk",
+        PYTHONPATH=str(ROOT),
+    )
+    assert done.stdout.split("\n") == ["No space left on device", "1", "state", ""], done.stderr
+
+
 def test_a_build_on_a_full_disk_publishes_nothing_and_the_next_one_is_whole(root, undisturbed):
     """The notebooks find room, the pages (megabytes of theme and equations) do not."""
     done = script(
@@ -84,7 +108,7 @@ def test_a_build_on_a_full_disk_publishes_nothing_and_the_next_one_is_whole(root
     listed = done.stdout.split("\n")
     assert "html" not in listed and "claims.json" not in listed
     assert "2 notebooks, profile fast: 0 to run, 2 unchanged" in done.stdout, "what ran stays done"
-    assert result(root) == undisturbed[0] and leftovers(root) == []
+    assert result(root) == undisturbed() and leftovers(root) == []
 
 
 READ_ONLY = "mkdir -p {0} && mount --bind {0} {0} && mount -o remount,ro,bind {0}"
@@ -128,7 +152,7 @@ def test_a_build_into_a_read_only_folder_says_so(root, undisturbed):
     assert done.returncode == 0 and "status 1" in done.stdout, done.stdout + done.stderr
     assert "Read-only file system" in done.stderr and "The book was not built: " in done.stderr
     assert "Traceback" not in done.stderr
-    assert result(root) == undisturbed[0]
+    assert result(root) == undisturbed()
 
 
 def test_the_build_needs_no_network(root, undisturbed):
@@ -140,7 +164,7 @@ def test_the_build_needs_no_network(root, undisturbed):
         without_network(PYTHON, "-m", "utils.build"), cwd=root, env=environment(root), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert result(root) == undisturbed[0]
+    assert result(root) == undisturbed()
 
 
 @pytest.mark.parametrize("profile", ["fast", "cifar"])
