@@ -20,7 +20,7 @@ MENDED = (
     # The side bar holds more than navigation, and everything a page shows belongs to some landmark.
     ('<div id="pst-primary-sidebar"', '<div id="pst-primary-sidebar" role="complementary" aria-label="The book"'),
     # The arrow that folds a chapter's pages in the side bar has no words.
-    ('<summary><span class="toctree-toggle"', '<summary aria-label="Pages of this chapter"><span class="toctree-toggle"'),
+    ('<summary><span class="toctree-', '<summary aria-label="Pages of this chapter"><span class="toctree-'),
     # Roles that ARIA 1.2 has withdrawn, and a list of what are then no list items.
     ('<div role="list" class="citation-list">', '<div class="citation-list">'),
     (' role="doc-biblioentry"', ""),
