@@ -250,7 +250,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no sabotage {', '.join(sorted(unknown))}; there are {', '.join(sabotages)}")
     elsewhere = [name for name in options.names if options.form not in sabotages[name].get("forms", [options.form])]
     if elsewhere:
-        parser.error(f"{', '.join(elsewhere)}: not run in the {options.form} form, it would prove nothing; choose the other")
+        parser.error(
+            f"{', '.join(elsewhere)}: not run in the {options.form} form, it would prove nothing; choose the other"
+        )
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     results = ROOT / "_build" / "sabotage" if options.form == "long" else None

@@ -28,7 +28,9 @@ def narrowed(page, text):
 def test_what_any_keyboard_has_finds_the_symbols(site, visit, typed, symbols):
     page = visit(site + CLAIMS)
     found = set(narrowed(page, typed))
-    assert found >= set(narrowed(page, symbols))  # brackets that words do not need are no obstacle, so there may be more
+    assert found >= set(
+        narrowed(page, symbols)
+    )  # brackets that words do not need are no obstacle, so there may be more
     if symbols in page.locator("main").inner_text():
         assert found
 
