@@ -57,9 +57,11 @@ def survivors(entry: dict) -> list[str]:
             *entry["tests"],
         ]
         environment = os.environ | {"PYTHONPATH": str(copy), "COLUMNS": "300"}
-        out = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=1800).stdout
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=1800)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"pytest did not finish ({done.returncode}):\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     # A test that could not even start has not been seen failing.
-    failed = dict(re.findall(r"^FAILED (.+?\]?)(?: - (.*))?$", out, re.MULTILINE))
+    failed = dict(re.findall(r"^FAILED (.+?\]?)(?: - (.*))?$", done.stdout, re.MULTILINE))
     for name, why in failed.items():
         print(f"    {name.removeprefix('tests/')}: {why}", flush=True)
     return [name for name in entry["tests"] if not any(f == name or f.startswith(f"{name}[") for f in failed)]
