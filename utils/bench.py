@@ -21,8 +21,9 @@ from utils import bench_sgd, ledger
 from utils.cards import number
 from utils.chains import bn_chain
 from utils.digest import ROOT, commit
+from utils.files import write_atomically
 from utils.metrics import orthogonality_gap
-from utils.plotting import BN, PUBLISHED, THEORY, VANILLA, use_style
+from utils.plotting import BN, THEORY, use_style
 from utils.seeds import generator_for
 
 __all__ = ["figure", "main", "measure", "table"]
@@ -263,9 +264,9 @@ def figure(record: dict, path: Path) -> None:
     use_style()
     drawn, axis = plt.subplots()
     lines = (
-        ("numpy", VANILLA, "against NumPy"),
+        ("numpy", "#E69F00", "against NumPy"),
         ("torch", BN, "against torch"),
-        ("single", PUBLISHED, "single-precision draws, against NumPy"),
+        ("single", "#882255", "single-precision draws, against NumPy"),
     )
     for name, color, label in lines:
         mine = [r for r in record["ratios"] if r["id"].startswith(f"layer-{name}-")]
@@ -291,9 +292,7 @@ def main() -> int:
     record = measure()
     path = ROOT / "_build" / "bench.json"
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(temporary, path)
+    write_atomically(path, json.dumps(record, indent=1) + "\n")
     print(f"written to {path}")
     return 0
 
