@@ -5,6 +5,8 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
+# Tests of one file stay together: they share what was slow to make.
+TWO     := -n 2 --dist loadfile
 
 # One thread per process: two pinned processes beat one greedy one many times over on small matrices.
 export OMP_NUM_THREADS := 1
@@ -43,10 +45,10 @@ book: $(READY)
 	@$(BIN)/python -m utils.build --profile $(PROFILE)
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(TWO)
 
 test-faults: $(READY)
-	@$(BIN)/python -m pytest -m faults
+	@$(BIN)/python -m pytest -m faults $(TWO)
 
 mutate: $(READY)
 	@$(BIN)/python tests/faults/mutate.py
