@@ -34,10 +34,11 @@ def evil(site, tmp_path):
     """The archive, tampered with: a path that leads out, an absolute one, a malicious pickle in place of a batch."""
     inside = tmp_path / "cache" / "bn-orthogonality-companion"
     files = {
-        "cifar-10-batches-py/../../../out": b"out",
-        "cifar-10-batches-py/data_batch_1/../../../../out": b"out",
-        str(tmp_path / "out"): b"out",
+        # First, so that the folder is there for those that lead out of it.
         "cifar-10-batches-py/data_batch_1": pickle.dumps(Trap(tmp_path / "opened")),
+        "cifar-10-batches-py/../../../out": b"out",
+        str(tmp_path / "out"): b"out",
+        "cifar-10-batches-py/data_batch_1/../../../../out": b"out",
     }
     with tarfile.open(site, "w:gz") as tar:
         for name, content in files.items():

@@ -247,4 +247,4 @@ def test_counts_are_those_of_the_records():
     made = [record(), record("thm1.stated", "refuted"), record("rate", "inconclusive", controls=[])]
     text = pages.counts(chosen, made)
     assert "3 statements judged: 1 supported, 1 refuted, 1 inconclusive" in text and "2 of them with a negative" in text
-    assert "2 of them are about the paper (1 supported, 1 refuted, 0 inconclusive), 1 are our own." in text
+    assert "2 of them are about the paper (1 supported, 1 refuted, 0 inconclusive), 1 are our own (0 supported, 0 refuted, 1 inconclusive)." in text

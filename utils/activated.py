@@ -68,7 +68,7 @@ def activation_chain(
 
     Examples
     --------
-    An odd activation lets BN orthogonalise, ReLU does not:
+    Without mean-centring an odd activation leaves two samples the gap of the width, ReLU one that no width removes:
 
     >>> from utils.metrics import orthogonality_gap
     >>> from utils.seeds import generator_for

@@ -162,7 +162,8 @@ def _execute(notebooks: list[Path], cache: Path, profile: str, jobs: int) -> lis
 def _stage(out: Path, executed: list[Path], made: dict, chosen: list[items.Item]) -> Path:
     """A tree of the shape of the sources, executed notebooks in place of theirs, so that links point at sources."""
     stage = out / "stage"
-    shutil.rmtree(stage, ignore_errors=True)
+    if stage.exists():
+        shutil.rmtree(stage)
     shutil.copytree(ROOT / "book", stage / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, stage / name)

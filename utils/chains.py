@@ -101,7 +101,7 @@ def bn_chain(
     method : {"exact", "direct"}
         Sample the Gram matrix's law without weight matrices, or multiply by them.
     draws : torch.dtype, optional
-        Precision of the exact sampler's normal variates, ``h``'s by default. ``torch.float32`` is about four times
+        Precision of the exact sampler's normal variates, ``h``'s by default. ``torch.float32`` is up to about four times
         faster on a CPU and right wherever 1e-6 of C does not matter; starts closer than 1e-5 to rank one need float64.
 
     Yields
@@ -173,7 +173,7 @@ def vanilla_chain(
 
     Notes
     -----
-    Exact in law: C_{ℓ+1} ∝ Rᵀ S R with S ~ Wishart_d(I_n), whose triangular root has independent entries, normal
+    Exact in law: C_{ℓ+1} ∝ Rᵀ S R with S ~ Wishart(d, I_n), whose triangular root has independent entries, normal
     above the diagonal and √χ²_{d−i} on it (Bartlett, 1933). R stays triangular if it starts so.
 
     Examples
@@ -197,7 +197,7 @@ def vanilla_chain(
 def wishart_root(
     shape: tuple[int, ...], *, width: int, generator: torch.Generator, dtype: torch.dtype = torch.float64
 ) -> Tensor:
-    """Upper triangular T with TᵀT ~ Wishart_d(I_n), in O(n²) whatever d is (Bartlett, 1933).
+    """Upper triangular T with TᵀT ~ Wishart(d, I_n), in O(n²) whatever d is (Bartlett, 1933).
 
     T R has the singular values of W H for W with d rows of standard normal entries and RᵀR = HᵀH.
 

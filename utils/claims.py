@@ -1,6 +1,6 @@
 """What the book claims and how a claim is judged.
 
-The registry (``claims.yml`` beside this file) fixes what is expected before anything is measured. A notebook brings
+The registry (``utils/claims.yml``) fixes what is expected before anything is measured. A notebook brings
 cells of samples, for the claim and for each of its controls; :func:`judge` turns all of them into verdicts by the
 same rule.
 """

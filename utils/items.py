@@ -1,4 +1,4 @@
-"""What the paper consists of, item by item, and which claims judge each: ``items.yml`` beside this file."""
+"""What the paper consists of, item by item, and which claims judge each: ``utils/items.yml``."""
 
 from collections import Counter
 from dataclasses import dataclass

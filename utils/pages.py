@@ -34,21 +34,30 @@ def counts(items: list[Item], records: list[dict]) -> str:
     """
     theirs = {name for item in items if not item.ours for name in item.claims}
     paper = [r for r in records if r["id"] in theirs]
+    ours = [r for r in records if r["id"] not in theirs]
     waiting = sum(len(item.claims) or 1 for item in items) - len(records)
     controlled = sum(any(c["wanted"] == "refuted" for c in r["controls"]) for r in records)
-    slips = sum(r["verdict"] == "refuted" and r["notebook"] == ERRATA for r in paper)
+    judged = {r["id"]: r for r in records}
+    there = [[(judged[name], item) for name in item.claims if name in judged] for item in items if not item.ours]
+    # Of an item that holds otherwise.
+    slips = sum(
+        r["verdict"] == "refuted" and r["notebook"] == ERRATA
+        for rows in there
+        if not all(_speaks_against(*row) for row in rows)
+        for r, _ in rows
+    )
     supported = {r["id"] for r in records if r["verdict"] == "supported"}
     opposed = sum(name in supported for item in items for name in item.against)
     with_control = "every one" if controlled == len(records) else f"{controlled} of them"
     return (
         f"**{len(records)} statements judged: {_tally(records)}**; {with_control} with a negative control. "
-        f"{len(paper)} of them are about the paper ({_tally(paper)}), {len(records) - len(paper)} are our own"
+        f"{len(paper)} of them are about the paper ({_tally(paper)}), {len(ours)} are our own ({_tally(ours)})"
         + (
             f"; {slips} of those refuted are details of print, proof or released code, from {{doc}}`../notebooks/{ERRATA}`"
             if slips
             else ""
         )
-        + (f"; supported statements that are the opposite of the paper's: {opposed}" if opposed else "")
+        + (f"; {opposed} of those supported is the opposite of what the paper says (*contradicted* below)" if opposed else "")
         + (f"; {waiting} rows are not judged and say why" if waiting else "")
         + ".\n"
     )

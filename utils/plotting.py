@@ -68,7 +68,7 @@ ACTIVATION_COLORS = {
 
 
 def use_style() -> None:
-    """Set the book's style: vector figures on white (legible on a dark page too), no chart junk.
+    """Set the book's style: vector figures, which dark pages show in inverted lightness, no chart junk.
 
     Examples
     --------

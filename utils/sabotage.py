@@ -1,6 +1,6 @@
 """Can the book's checks fail? Notebooks run with one thing broken on purpose, and what becomes of their verdicts.
 
-``python -m utils.sabotage`` breaks one thing at a time, as ``sabotage.yml`` beside this file says, and judges again.
+``python -m utils.sabotage`` breaks one thing at a time, as ``utils/sabotage.yml`` says, and judges again.
 ``--form short`` takes a minute or two at reduced parameters; ``--form long``, at the ``fast`` profile's own, keeps its
 results as evidence for notebook 11. A new claim needs an entry in that file, three lines and the code that breaks something:
 

@@ -5,7 +5,8 @@
   const count = document.getElementById("ledger-count");
   const none = document.getElementById("ledger-none");
 
-  // What one types on any keyboard finds the symbols: n^2 is n², lambda is λ, sqrt(d) is √d, <= is ≤, V is V̂.
+  // What one types on any keyboard finds the symbols: n^2 is n², lambda is λ, sqrt(d) is √d, <= is ≤, V is V̂; and either
+  // spelling finds both: centering, initialization.
   const NAMES = {
     alpha: "α", delta: "δ", epsilon: "ε", theta: "θ", lambda: "λ", nu: "ν", pi: "π", sigma: "σς", psi: "ψ", omega: "ω",
     chi: "χ", sqrt: "√", "<=": "≤", ">=": "≥", "->": "→↦", "+-": "±", "-": "−–", "/": "⁄", x: "×", "*": "·", "'": "′’",
@@ -13,7 +14,8 @@
   };
   const SPELT = new Map(Object.entries(NAMES).flatMap(([name, symbols]) => [...symbols].map((one) => [one, name])));
   const plain = (text) =>
-    [...text.normalize("NFKD").toLowerCase().replace(/[\p{M}^_{}]/gu, "")].map((one) => SPELT.get(one) ?? one).join("");
+    [...text.normalize("NFKD").toLowerCase().replace(/[\p{M}^_{}]/gu, "").replaceAll("center", "centr").replaceAll("is", "iz")]
+      .map((one) => SPELT.get(one) ?? one).join("");
   const bare = (text) => text.replace(/[()]/g, "");
   const tables = [...document.querySelectorAll("table.ledger")];
   const rows = tables.flatMap((table) =>
@@ -54,6 +56,7 @@
         group.hidden = !group.querySelector("tr[data-verdict]:not([hidden])");
       }
       table.hidden = [...table.tBodies].every((group) => group.hidden);
+      table.closest("section").hidden = table.hidden; // its heading too
     }
     count.value = `${left} of ${rows.length} rows`;
     none.hidden = left > 0;

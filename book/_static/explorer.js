@@ -85,7 +85,7 @@
           `${number(Number(((state.bound[depth] ?? state.bound[layer]) / last).toPrecision(2)))} times the gap.`,
       );
     } else {
-      const needed = Math.ceil(9 * n ** 4 / (1 - 1 / n));
+      const needed = Math.floor(9 * n ** 4 / (1 - 1 / n));
       words.push(
         `Theorem 1's bound is above the largest possible gap, ${digits(sampler.largestGap(n))}, at every layer: here it says nothing. ` +
           `For ${n} samples it can speak only at widths above ${number(needed)}, from the best start.`,

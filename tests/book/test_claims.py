@@ -23,14 +23,15 @@ def narrowed(page, text):
         ("sigma_min", "σmin"),
         ("pi/(pi-1)", "π/(π−1)"),
         ("WIDTH LIMIT", "width limit"),
+        ("mean-centering", "mean-centring"),
+        ("initialization", "initialisation"),
     ],
 )
 def test_what_any_keyboard_has_finds_the_symbols(site, visit, typed, symbols):
     page = visit(site + CLAIMS)
     found = set(narrowed(page, typed))
-    assert found >= set(
-        narrowed(page, symbols)
-    )  # brackets that words do not need are no obstacle, so there may be more
+    # Brackets that words do not need are no obstacle, so there may be more.
+    assert found >= set(narrowed(page, symbols))
     if symbols in page.locator("main").inner_text():
         assert found
 
@@ -48,6 +49,7 @@ def test_nothing_found_is_said_and_undone(site, visit):
     assert everything and none.is_hidden()
     assert narrowed(page, "no such words") == []
     assert none.is_visible() and "No row has all of this" in none.inner_text()
+    assert page.locator("#the-paper").is_hidden()
     assert page.locator("#ledger-count").inner_text().startswith("0 of ")
     page.get_by_role("button", name="Show all").click()
     page.wait_for_function(f"document.querySelectorAll('{ROWS}').length === {everything}")
