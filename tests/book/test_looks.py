@@ -3,6 +3,9 @@
 import io
 
 import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+from built import HTML
 from PIL import Image
 
 FIGURES = "main figure img, main div.cell_output img"
@@ -60,3 +63,22 @@ def test_a_table_that_became_a_list_says_what_each_entry_is(site, visit):
     wide = visit(site + "notebooks/10_errata.html", width=1300)
     wide.wait_for_timeout(500)
     assert wide.locator("table.stacked").count() == 0
+
+
+CUT_OFF = """[...document.querySelectorAll("main span.math")].filter((one) =>
+    one.firstElementChild.getBoundingClientRect().width > one.closest("p, li, td, dd, figcaption, section").clientWidth + 1
+    && getComputedStyle(one).overflowX !== "auto").map((one) => one.textContent)"""
+
+
+@pytest.mark.parametrize("page", ["01_orthogonalization_rate", "03_gaussian_contraction", "10_errata"])
+def test_no_formula_is_cut_off_on_a_phone(site, visit, page):
+    """These pages have lines of text with formulae wider than a small phone: each has a scroll bar of its own."""
+    page = visit(f"{site}notebooks/{page}.html", width=320)
+    page.wait_for_selector("span.math.wide[tabindex='0']")
+    assert page.evaluate(CUT_OFF) == []
+
+
+def test_every_figure_leads_to_itself_in_full_size(address):
+    page = BeautifulSoup((HTML / address).read_text(encoding="utf-8"), "html.parser")
+    for image in page.select("main img[src*='_images']"):
+        assert image.parent.name == "a" and image.parent["href"] == image["src"], image
