@@ -20,7 +20,15 @@ document.addEventListener("DOMContentLoaded", () => {
   function fit() {
     for (const table of tables) table.classList.remove("stacked");
     if (innerWidth > 900) return; // it scrolls by itself there
-    const wide = tables.filter((table) => table.offsetWidth > table.parentElement.clientWidth + 1);
+    // Too wide, or so narrow for its text that a line would hold a word or two.
+    const wide = tables.filter((table) => {
+      const room = table.parentElement.clientWidth;
+      if (table.offsetWidth > room + 1) return true;
+      table.style.width = "max-content";
+      const unbroken = table.offsetWidth;
+      table.style.width = "";
+      return unbroken > 3 * room;
+    });
     for (const table of wide) table.classList.add("stacked");
   }
 
