@@ -57,7 +57,11 @@ def counts(items: list[Item], records: list[dict]) -> str:
             if slips
             else ""
         )
-        + (f"; {opposed} of those supported is the opposite of what the paper says (*contradicted* below)" if opposed else "")
+        + (
+            f"; {opposed} of those supported is the opposite of what the paper says (*contradicted* below)"
+            if opposed
+            else ""
+        )
         + (f"; {waiting} rows are not judged and say why" if waiting else "")
         + ".\n"
     )

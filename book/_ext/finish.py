@@ -28,7 +28,10 @@ MENDED = (
     # Figures have their notebook's number; outside of notebooks there is none, and no number is less confusing than another.
     (r'<span class="caption-number">(Figure|Listing) \d+ </span>', ""),
     # On a phone a figure of several panels is small: it leads to itself, in full size.
-    (r'(?<!class="full-size">)(<img [^>]*?src="([^"]*_images/[^"]+\.svg)"[^>]*>)', r'<a class="full-size" href="\2">\1</a>'),
+    (
+        r'(?<!class="full-size">)(<img [^>]*?src="([^"]*_images/[^"]+\.svg)"[^>]*>)',
+        r'<a class="full-size" href="\2">\1</a>',
+    ),
     # Statements: ids that are there twice.
     (r' id="proof-content"', ""),
     (r'(<p class="admonition-title") id="[\w-]+"', r"\1"),
