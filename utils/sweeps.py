@@ -132,7 +132,7 @@ def sweep(
             with _engine():
                 _meet(cell)
                 parallel = joblib.Parallel(
-                    n_jobs=min(jobs or os.cpu_count() or 1, len(missing)),
+                    n_jobs=min(jobs or joblib.cpu_count(), len(missing)),
                     return_as="generator_unordered",
                     idle_worker_timeout=IDLE,
                 )
