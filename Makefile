@@ -66,10 +66,10 @@ test-book: $(BROWSER)
 	@$(BIN)/python -m pytest tests/book
 
 sabotage: $(READY)
-	@$(BIN)/python -m utils.sabotage --form long
+	@$(BIN)/python -m utils.mutation.suite --form long
 
 bench: $(READY)
-	@$(BIN)/python -m utils.bench
+	@$(BIN)/python -m utils.experiments.benchmark
 
 lint: $(READY)
 	@$(BIN)/python -m ruff check .

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 
-from utils.digest import ROOT
+from utils.files import ROOT
 
 KERNEL = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
 PARAMETERS = (
@@ -29,9 +29,9 @@ JUDGE = """
 import sys; sys.path.insert(0, "..")
 import numpy as np
 from utils.claims import judge
-from utils.intervals import Cell
+from utils.stats.measurement import Measurement
 x = np.random.default_rng(0).normal(size=99)
-judge("one", [Cell("a", x, 1.0)], controls={"shifted": [Cell("a", x + 2, 1.0)]}, scale=f"width {width}")
+judge("one", [Measurement("a", x, 1.0)], controls={"shifted": [Measurement("a", x + 2, 1.0)]}, scale=f"width {width}")
 """
 CLAIMS = """
 one:

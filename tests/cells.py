@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from utils.seeds import generator_for
+from utils.seeding import generator_for
 
 
 def dice(*, seed: int, sides: int, count: int = 3) -> list[dict]:

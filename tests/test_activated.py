@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from utils.activated import activation_chain
+from utils.chains import activation_chain
 from utils.metrics import gram, orthogonality_gap, spectrum
-from utils.seeds import generator_for
+from utils.seeding import generator_for
 from utils.theory import gap_floor, infinite_width_path
 
 BATCH = torch.randn(6, 4, dtype=torch.float64, generator=generator_for("activated", "batch"))

@@ -8,10 +8,13 @@ import pytest
 import yaml
 from books import KERNEL, book, run
 
-from utils import claims, gate, items, ledger, sabotage, theory
-from utils.digest import ROOT
-from utils.intervals import Cell
-from utils.parameters import ParameterError, declared
+from utils import claims, theory
+from utils.claims import collect, items
+from utils.files import ROOT
+from utils.mutation import suite
+from utils.pipeline import checks
+from utils.pipeline.parameters import ParameterError, declared
+from utils.stats.measurement import Measurement
 
 PAGE = (ROOT / "book" / "adding.md").read_text()
 BLOCKS = re.findall(r"```\{code-block\} \w+\n:caption: ([^\n]*)\n\n(.*?)\n```", PAGE, flags=re.S)
@@ -76,7 +79,7 @@ def told(*messages):
 
 
 def test_the_page_leads_to_a_green_build(root):
-    done = run(root, "utils.build")
+    done = run(root, "utils.pipeline.build")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pair: supported: largest deviation" in done.stdout and "The book is ready" in done.stdout
     assert 'id="claim-pair"' in (root / "_build" / "html" / "notebooks" / f"{NAME}.html").read_text()
@@ -88,19 +91,19 @@ def test_the_sabotage_is_noticed(root, registry, tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_STORE", "unset")
     entries = yaml.safe_load((root / "utils" / "sabotage.yml").read_text())["sabotages"]
     entry = entries["pair_floor_up"]
-    assert entry["kind"] in sabotage.KINDS and set(entry) == sabotage.FIELDS
+    assert entry["kind"] in suite.KINDS and set(entry) == suite.FIELDS
     # Only what it breaks is put back: every theorem of this process stays as it is.
     monkeypatch.setattr(theory, "gap_floor", theory.gap_floor)
     with ThreadPoolExecutor(1) as pool:
         [row] = pool.submit(
-            sabotage.play,
+            suite.play,
             root / "notebooks" / f"{NAME}.ipynb",
             patch=entry["patch"],
             wanted=["pair"],
             values={},
             store=tmp_path,
         ).result()
-    assert sabotage.faults([{"sabotage": "pair_floor_up"} | row], {"pair_floor_up": entry}) == []
+    assert suite.faults([{"sabotage": "pair_floor_up"} | row], {"pair_floor_up": entry}) == []
     assert row["verdict"] == "refuted"
 
 
@@ -108,14 +111,14 @@ def test_every_message_on_the_page_is_real(root, registry, tmp_path, monkeypatch
     seen = []
     entry = registry["pair"]
     # Before anything runs.
-    seen += gate.problems(write(root, outputs=True))
+    seen += checks.problems(write(root, outputs=True))
     with pytest.raises(ParameterError) as error:
         declared(write(root, cut="  # [16, 100_000] width of every layer, d"))
     seen.append(str(error.value))
     path = write(root)
-    assert gate.problems(path) == []
+    assert checks.problems(path) == []
     monkeypatch.setattr(gate, "registry", dict)
-    seen += gate.problems(path)
+    seen += checks.problems(path)
     seen += items.missing([], {"pair": entry})
     file = tmp_path / "claims.yml"
     file.write_text(yaml.safe_dump({"pair": entry | {"controls": {}}}))
@@ -123,10 +126,10 @@ def test_every_message_on_the_page_is_real(root, registry, tmp_path, monkeypatch
         read(file)
     seen.append(str(error.value))
     # While it is judged.
-    ours, wrong = (Cell("width 128", x, target=1.0, error=0.01) for x in (1.0, 3.0))
+    ours, wrong = (Measurement("width 128", x, target=1.0, error=0.01) for x in (1.0, 3.0))
     for cells, controls in (
         ([ours], {}),
-        ([Cell("width 128", [1.0] * 7)], {"vanilla network": [wrong]}),
+        ([Measurement("width 128", [1.0] * 7)], {"vanilla network": [wrong]}),
     ):
         with pytest.raises(ValueError) as error:
             claims.judge("pair", cells, controls=controls, scale="made up")
@@ -137,12 +140,12 @@ def test_every_message_on_the_page_is_real(root, registry, tmp_path, monkeypatch
         for x, y in ((wrong, wrong), (ours, ours))
     ]
     for judged in ([], records[:1], records[1:]):
-        seen += ledger.discrepancies(judged, registry, [NAME])
+        seen += collect.discrepancies(judged, registry, [NAME])
     # The build's own, and that of the tests.
     toc = root / "_toc.yml"
     text = toc.read_text()
     toc.write_text(text.replace("- file: notebooks/12_two_samples\n", ""))
-    seen.append(run(root, "utils.build").stderr)
+    seen.append(run(root, "utils.pipeline.build").stderr)
     toc.write_text(text)
     seen.append((ROOT / "tests" / "test_sabotage.py").read_text())
 

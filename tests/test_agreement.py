@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from utils import agreement, colophon
-from utils.agreement import compare, differences, main, summary
+from utils.claims.compare import compare, differences, main, summary
+from utils.pipeline import colophon
 
 
 def record(name="a", estimate=1.0, verdict="supported", control="refuted", notebook="01_x"):
@@ -91,7 +91,7 @@ def test_only_notebooks_that_both_have_are_compared(files, capsys):
 def test_kept_comparisons_reach_the_page(files, tmp_path, monkeypatch):
     kept = tmp_path / "kept" / "agreement.json"
     kept.parent.mkdir()
-    monkeypatch.setattr(agreement, "KEPT", kept)
+    monkeypatch.setattr("utils.claims.compare.KEPT", kept)
     one = files(record("a"), record("b"), commit="c0ffee" * 6)
     assert main([one, files(record("a"), record("b", 1.1)), "--keep", "an old <processor>", "--how", "by hand"]) == 0
     assert main([one, one, "--keep", "again"]) == 0
@@ -103,5 +103,5 @@ def test_kept_comparisons_reach_the_page(files, tmp_path, monkeypatch):
 
 
 def test_the_books_kept_comparisons_agree():
-    runs = json.loads(agreement.KEPT.read_text())
+    runs = json.loads(compare.KEPT.read_text())
     assert runs and all(agree for run in runs.values() for agree, _, _ in run["claims"].values())

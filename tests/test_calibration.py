@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.calibration import LAWS, at_most, outcomes
+from utils.stats.calibration import LAWS, at_most, outcomes
 
 SEEDS, ALPHA = 400, 0.05
 SETTING = {"alpha": ALPHA, "seeds": SEEDS}

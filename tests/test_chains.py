@@ -119,7 +119,7 @@ def test_small_eigenvalues_survive_hundreds_of_layers(generator):
 @pytest.mark.parametrize("chain", CHAINS)
 def test_blocks_do_not_change_the_law_nor_lose_rows(chain, generator, monkeypatch):
     """Streaming in blocks of a few rows: the trace of the Gram matrix is a sum over all d rows, each worth 1/d."""
-    monkeypatch.setattr("utils.chains.BLOCK", 1)
+    monkeypatch.setattr("utils.chains.linear.BLOCK", 1)
     for layer in walk(chain, torch.eye(3, dtype=torch.float64), generator, width=7):
         assert float(torch.linalg.matrix_norm(layer)) == pytest.approx(1)
 

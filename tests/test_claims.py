@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import yaml
 
-from utils import cards, ledger
-from utils.claims import RECORD, judge, published, registry
-from utils.digest import ROOT
-from utils.intervals import Cell
+from utils.claims import RECORD, collect, display, judge, published, registry
+from utils.files import ROOT
+from utils.stats.measurement import Measurement
 
 RNG = np.random.default_rng(0)
 
@@ -19,8 +18,8 @@ def around(mean):
 
 def judged(mean, control=-1.0):
     """thm1 on made-up samples: slack 1 - mean."""
-    controls = {name: [Cell("control", around(1 - control), 1.0)] for name in registry()["thm1"]["controls"]}
-    return judge("thm1", [Cell("cell", around(mean), 1.0)], controls=controls, scale="made up")
+    controls = {name: [Measurement("control", around(1 - control), 1.0)] for name in registry()["thm1"]["controls"]}
+    return judge("thm1", [Measurement("cell", around(mean), 1.0)], controls=controls, scale="made up")
 
 
 @pytest.mark.parametrize(("mean", "verdict"), [(0.5, "supported"), (1.5, "refuted"), (1.0, "inconclusive")])
@@ -30,10 +29,10 @@ def test_verdict_compares_the_interval_with_the_expected_range(mean, verdict):
 
 def test_a_bounded_range_is_refuted_from_above_too():
     cells = [
-        Cell(label, np.full(50, value) + around(0)[:50], value, unit)
+        Measurement(label, np.full(50, value) + around(0)[:50], value, unit)
         for label, (value, unit) in published("fig2a").items()
     ]
-    shifted = [Cell(c.label, c.samples + 1, c.target, c.tolerance) for c in cells]
+    shifted = [Measurement(c.label, c.samples + 1, c.target, c.tolerance) for c in cells]
     verdict = judge("fig2a", cells, controls={"vanilla network": shifted}, scale="made up")
     assert verdict.verdict == "supported"
     assert verdict.controls[0]["verdict"] == "refuted"
@@ -41,11 +40,16 @@ def test_a_bounded_range_is_refuted_from_above_too():
 
 def test_controls_must_be_the_registered_ones():
     with pytest.raises(ValueError, match="the registry has"):
-        judge("thm1", [Cell("cell", around(0), 1.0)], controls={"another": [Cell("c", around(2), 1.0)]}, scale="")
+        judge(
+            "thm1",
+            [Measurement("cell", around(0), 1.0)],
+            controls={"another": [Measurement("c", around(2), 1.0)]},
+            scale="",
+        )
 
 
 def test_published_values_cannot_be_adjusted_in_a_notebook():
-    cells = [Cell(label, around(value), value, 10 * unit) for label, (value, unit) in published("fig2a").items()]
+    cells = [Measurement(label, around(value), value, 10 * unit) for label, (value, unit) in published("fig2a").items()]
     with pytest.raises(ValueError, match="exactly the registry's published values"):
         judge("fig2a", cells, controls={"vanilla network": cells}, scale="")
 
@@ -98,8 +102,8 @@ def test_a_shown_verdict_carries_its_record_and_a_card():
 def test_cards_escape_what_they_show():
     verdict = judge(
         "thm1",
-        [Cell("<script>", around(0), 1.0)],
-        controls={name: [Cell("c", around(2), 1.0)] for name in registry()["thm1"]["controls"]},
+        [Measurement("<script>", around(0), 1.0)],
+        controls={name: [Measurement("c", around(2), 1.0)] for name in registry()["thm1"]["controls"]},
         scale="a < b",
     )
     html = verdict._repr_mimebundle_()[0]["text/html"]
@@ -116,7 +120,7 @@ def test_cards_escape_what_they_show():
     ],
 )
 def test_exponents_and_indices_are_set_as_such(text, html):
-    assert cards.prose(text) == html
+    assert display.prose(text) == html
 
 
 @pytest.mark.parametrize(
@@ -132,12 +136,12 @@ def test_exponents_and_indices_are_set_as_such(text, html):
     ],
 )
 def test_numbers_as_a_reader_expects_them(x, text):
-    assert cards.number(x) == text
+    assert display.number(x) == text
 
 
 def discrepancies(records):
     claims = {"thm1": registry()["thm1"]}
-    return ledger.discrepancies(records, claims, [registry()["thm1"]["notebook"]])
+    return collect.discrepancies(records, claims, [registry()["thm1"]["notebook"]])
 
 
 def test_ledger_accepts_what_was_committed_to():
@@ -162,4 +166,4 @@ def test_ledger_says_what_is_wrong(records, words):
 
 def test_ledger_refuses_a_claim_of_a_notebook_that_did_not_run():
     record = judged(0.5)._repr_mimebundle_()[1][RECORD]
-    assert "not registered for the notebooks that ran" in ledger.discrepancies([record], registry(), [])[0]
+    assert "not registered for the notebooks that ran" in collect.discrepancies([record], registry(), [])[0]

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from utils import colophon
+from utils.pipeline import colophon
 
 ABOUT = {"mystnb": {"figure": {"caption": "A gap.", "name": "fig-gap"}, "image": {"alt": "A falling line."}}}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from utils.comparison import best_rates, explained, half_fall, mean_and_interval, paired, score
+from utils.stats.comparison import best_rates, explained, half_fall, mean_and_interval, paired, score
 
 
 def runs():

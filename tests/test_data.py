@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from utils import data
-from utils.digest import ROOT
-from utils.seeds import generator_for
+from utils.files import ROOT
+from utils.networks import data
+from utils.seeding import generator_for
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,7 @@
 import pytest
 from books import notebook
 
-from utils import digest
-from utils.digest import code_digest, notebook_digest
+from utils.fingerprint import code_digest, notebook_digest
 
 
 @pytest.fixture

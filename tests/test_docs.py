@@ -14,7 +14,7 @@ from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import validate
 
 import utils
-from utils.digest import ROOT
+from utils.files import ROOT
 
 MODULES = {path.stem for path in (ROOT / "utils").glob("*.py")} - {"__init__"}
 PAGES = {path.stem: path.read_text() for path in sorted((ROOT / "book" / "api").glob("*.md"))}
@@ -22,7 +22,7 @@ DOCUMENTED = sorted(name for text in PAGES.values() for name in re.findall(r"aut
 # Names of numpydoc's for: parameters not documented, unknown, in another order, badly spaced; no returns; no examples;
 # sections in another order or unheard of. https://numpydoc.readthedocs.io/en/latest/validation.html
 CHECKS = {"PR01", "PR02", "PR03", "PR10", "RT01", "EX01", "GL06", "GL07"}
-NO_EXAMPLE = {"utils.evidence.keep": "writes among the committed evidence"}
+NO_EXAMPLE = {"utils.experiments.archive.keep": "writes among the committed evidence"}
 
 
 def public(module):

@@ -6,35 +6,35 @@ import pandas as pd
 import pytest
 from books import notebook
 
-from utils import evidence
-from utils.digest import ROOT
+from utils.experiments import archive
+from utils.files import ROOT
 
 FILES = sorted((ROOT / "notebooks" / "evidence").glob("*.json"))
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(evidence, "FOLDER", tmp_path / "evidence")
+    monkeypatch.setattr(archive, "FOLDER", tmp_path / "evidence")
     return tmp_path
 
 
 def test_what_is_kept_is_what_was_there(folder):
     frame = pd.DataFrame({"arm": ["a", "b"], "loss": [0.123456789, math.nan], "curve": [[1], [2]]})
-    table = evidence.Table("runs", frame)
-    record = table._repr_mimebundle_()[1][evidence.RECORD]
+    table = archive.Table("runs", frame)
+    record = table._repr_mimebundle_()[1][archive.RECORD]
     json.dumps(record, allow_nan=False)
     assert record == {"name": "runs", "columns": ["arm", "loss"], "rows": [["a", 0.12346], ["b", None]]}
-    path = evidence.keep("n.long", {"runs": record}, device="cpu", command="make it")
-    tables, provenance = evidence.load("n.long")
+    path = archive.keep("n.long", {"runs": record}, device="cpu", command="make it")
+    tables, provenance = archive.load("n.long")
     pd.testing.assert_frame_equal(tables["runs"], table.frame)
     assert {"commit", "date", "device", "versions", "command"} <= set(provenance)
-    assert "make it" in evidence.describe(provenance) and not list(path.parent.glob(".*"))
+    assert "make it" in archive.describe(provenance) and not list(path.parent.glob(".*"))
 
 
 def test_missing_evidence_names_what_there_is(folder):
-    evidence.keep("n.long", {}, device="cpu", command="make it")
+    archive.keep("n.long", {}, device="cpu", command="make it")
     with pytest.raises(FileNotFoundError, match=r"no evidence 'n.short'.*there is: n.long"):
-        evidence.load("n.short")
+        archive.load("n.short")
 
 
 def test_an_executed_notebooks_tables_and_verdicts_are_kept(folder):
@@ -45,14 +45,14 @@ def test_an_executed_notebooks_tables_and_verdicts_are_kept(folder):
 
     verdict = {"id": "one", "item": "i", "verdict": "supported", "wanted": "supported", "estimate": 1.0}
     verdict |= {"interval": [0.0, 2.0], "scale": "small", "anchor": "not kept"}
-    for metadata in (evidence.Table("t", frame)._repr_mimebundle_()[1], {RECORD: verdict}):
+    for metadata in (archive.Table("t", frame)._repr_mimebundle_()[1], {RECORD: verdict}):
         executed.cells[-1].outputs.append(nbformat.v4.new_output("display_data", metadata=metadata))
     executed.metadata["companion"] = {"profile": "cifar", "parameters": {"seed": 1}, "digest": "d", "seconds": 1}
     executed.metadata["papermill"] = {"input_path": "n.ipynb"}
     path = folder / "some_output.ipynb"
     nbformat.write(executed, path)
-    assert evidence.main(["notebook", str(path)]) == 0
-    tables, provenance = evidence.load("n.cifar")
+    assert archive.main(["notebook", str(path)]) == 0
+    tables, provenance = archive.load("n.cifar")
     assert tables["t"].x.tolist() == [1] and tables["claims"].verdict.tolist() == ["supported"]
     assert provenance["parameters"] == {"seed": 1}
 

@@ -15,8 +15,8 @@ import time
 import pytest
 from test_data import forget, site  # noqa: F401 (fixtures: a web server with an archive, and empty caches)
 
-from utils import data
-from utils.digest import ROOT
+from utils.files import ROOT
+from utils.networks import data
 
 
 class Trap:

@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from books import book, run
 
-from utils.digest import ROOT
-from utils.gate import problems
+from utils.files import ROOT
+from utils.pipeline.checks import problems
 
 BROKEN = ROOT / "tests" / "fixtures" / "gate"
 WHY = {
@@ -78,13 +78,13 @@ def test_the_build_keeps_them_out_before_anything_runs(tmp_path):
         shutil.copy(path, root / "notebooks" / path.name)
     toc = root / "_toc.yml"
     toc.write_text(toc.read_text() + "".join(f"- file: notebooks/{name}\n" for name in [*WHY, "good", "raises"]))
-    done = run(root, "utils.build")
+    done = run(root, "utils.pipeline.build")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert all(f"  {name}: " in done.stderr for name in WHY) and "good:" not in done.stderr
     assert not (root / "_build").exists(), "nothing was run"
 
 
 def test_one_that_raises_is_kept_out_by_its_run(tmp_path):
-    done = run(ROOT, "utils.run", BROKEN / "raises.ipynb", tmp_path / "raises.ipynb")
+    done = run(ROOT, "utils.pipeline.execute", BROKEN / "raises.ipynb", tmp_path / "raises.ipynb")
     assert done.returncode == 1 and "the layer is too narrow" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["raises.failed.ipynb"]

@@ -2,10 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from utils.chains import batch_norm
-from utils.gradients import gradient_energies
-from utils.layers import BatchNorm
-from utils.seeds import generator_for
+from utils.chains import batch_norm, gradient_energies
+from utils.networks.layers import BatchNorm
+from utils.seeding import generator_for
 
 
 def drawn(h, width, depth, key, weights="gaussian"):

@@ -4,12 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from utils.convnets import convnet
-from utils.data import images
-from utils.inits import identity_like, layer_by_layer, orthogonalising_weight, permutation_like, scaled, standard
 from utils.metrics import orthogonality_gap
 from utils.networks import hidden_maps, linear_maps, mlp, representations
-from utils.seeds import generator_for
+from utils.networks.convnet import convnet
+from utils.networks.data import images
+from utils.networks.init import (
+    identity_like,
+    layer_by_layer,
+    orthogonalising_weight,
+    permutation_like,
+    scaled,
+    standard,
+)
+from utils.seeding import generator_for
 
 
 def representation(d=12, n=36, replicas=2):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from utils.intervals import Cell, least_slack, worst_deviation
+from utils.stats.intervals import least_slack, worst_deviation
+from utils.stats.measurement import Measurement
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def x():
 def test_one_cell_is_students_interval(x):
     """Against SciPy's own t interval of a mean."""
     low, high = stats.t.interval(0.99, len(x) - 1, x.mean(), stats.sem(x))
-    found = least_slack([Cell("a", x, target=5.0)], 0.01)
+    found = least_slack([Measurement("a", x, target=5.0)], 0.01)
     assert found.interval == pytest.approx((5 - high, 5 - low))
     assert found.value == pytest.approx(5 - x.mean())
     assert (found.samples, found.cells, found.vacuous, found.where) == (50, 1, 0, "a")
@@ -23,25 +24,25 @@ def test_one_cell_is_students_interval(x):
 
 def test_cells_share_the_error_rate(x):
     """Two equal cells: each gets half of alpha."""
-    alone = least_slack([Cell("a", x, 5.0)], 0.005).interval
-    together = least_slack([Cell("a", x, 5.0), Cell("b", x, 5.0)], 0.01).interval
+    alone = least_slack([Measurement("a", x, 5.0)], 0.005).interval
+    together = least_slack([Measurement("a", x, 5.0), Measurement("b", x, 5.0)], 0.01).interval
     assert together == pytest.approx(alone)
 
 
 def test_least_slack_is_decided_by_the_tightest_cell_and_skips_vacuous_ones(x):
-    cells = [Cell("wide", x, 5.0), Cell("tight", x, 2.1), Cell("vacuous", x, 3.0, limit=3.0)]
+    cells = [Measurement("wide", x, 5.0), Measurement("tight", x, 2.1), Measurement("vacuous", x, 3.0, limit=3.0)]
     found = least_slack(cells, 0.01)
     assert (found.where, found.cells, found.vacuous) == ("tight", 2, 1)
     assert found.value == pytest.approx(2.1 - x.mean())
 
 
 def test_a_bound_below_the_limit_counts_one_at_it_does_not():
-    assert not Cell("a", [0], target=0.999, limit=1.0).vacuous
-    assert Cell("a", [0], target=1.0, limit=1.0).vacuous
+    assert not Measurement("a", [0], target=0.999, limit=1.0).vacuous
+    assert Measurement("a", [0], target=1.0, limit=1.0).vacuous
 
 
 def test_worst_deviation_counts_both_directions_in_units_of_tolerance(x):
-    cells = [Cell("above", x, 1.9, 0.5), Cell("below", x, 3.0, 0.1)]
+    cells = [Measurement("above", x, 1.9, 0.5), Measurement("below", x, 3.0, 0.1)]
     found = worst_deviation(cells, 0.01)
     assert found.where == "below"
     assert found.value == pytest.approx((3 - x.mean()) / 0.1)
@@ -50,11 +51,11 @@ def test_worst_deviation_counts_both_directions_in_units_of_tolerance(x):
 
 
 def test_worst_deviation_interval_reaches_zero_when_nothing_is_seen(x):
-    assert worst_deviation([Cell("a", x, x.mean())], 0.01).interval[0] == 0
+    assert worst_deviation([Measurement("a", x, x.mean())], 0.01).interval[0] == 0
 
 
 def test_computed_numbers_carry_their_error():
-    found = least_slack([Cell("a", 0.3, target=0.5, error=1e-9)], 1e-4)
+    found = least_slack([Measurement("a", 0.3, target=0.5, error=1e-9)], 1e-4)
     assert found.interval == pytest.approx((0.2 - 1e-9, 0.2 + 1e-9), abs=1e-15)
     assert found.samples == 0
 
@@ -65,7 +66,7 @@ def test_intervals_cover_at_their_declared_rate():
     truth = min(1.0 - m for m in (0.0, 0.1, 0.2))
     missed = 0
     for _ in range(400):
-        cells = [Cell(str(m), rng.normal(m, 1, 20), 1.0) for m in (0.0, 0.1, 0.2)]
+        cells = [Measurement(str(m), rng.normal(m, 1, 20), 1.0) for m in (0.0, 0.1, 0.2)]
         low, high = least_slack(cells, 0.05).interval
         missed += not low <= truth <= high
     assert missed <= stats.binom.ppf(0.999, 400, 0.05)
@@ -76,8 +77,8 @@ def test_a_violation_of_the_detectable_size_is_refuted_as_often_as_declared():
     refuted = 0
     for _ in range(400):
         x = rng.normal(0, 1, 40)
-        detectable = least_slack([Cell("a", x)], 0.01).detectable
-        refuted += least_slack([Cell("a", x + detectable)], 0.01).interval[1] < 0
+        detectable = least_slack([Measurement("a", x)], 0.01).detectable
+        refuted += least_slack([Measurement("a", x + detectable)], 0.01).interval[1] < 0
     assert refuted >= stats.binom.ppf(0.001, 400, 0.95)
 
 
@@ -86,12 +87,12 @@ def test_a_violation_of_the_detectable_size_is_refuted_as_often_as_declared():
     ("cells", "words"),
     [
         ([], "no cells"),
-        ([Cell("few", [1.0, 2.0])], "'few': 2 samples, expected at least 8"),
-        ([Cell("nan", [math.nan] * 9)], "'nan': samples must be one row of finite"),
-        ([Cell("square", np.ones((9, 9)))], "'square'"),
-        ([Cell("target", np.ones(9), math.nan)], "'target'"),
-        ([Cell("unit", np.ones(9), tolerance=0.0)], "'unit': tolerance=0.0"),
-        ([Cell("two", [1.0, 2.0], error=0.1)], "'two': a computed number has one value"),
+        ([Measurement("few", [1.0, 2.0])], "'few': 2 samples, expected at least 8"),
+        ([Measurement("nan", [math.nan] * 9)], "'nan': samples must be one row of finite"),
+        ([Measurement("square", np.ones((9, 9)))], "'square'"),
+        ([Measurement("target", np.ones(9), math.nan)], "'target'"),
+        ([Measurement("unit", np.ones(9), tolerance=0.0)], "'unit': tolerance=0.0"),
+        ([Measurement("two", [1.0, 2.0], error=0.1)], "'two': a computed number has one value"),
     ],
 )
 def test_malformed_cells_are_named(estimate, cells, words):
@@ -101,4 +102,4 @@ def test_malformed_cells_are_named(estimate, cells, words):
 
 def test_nothing_to_judge_when_all_is_vacuous():
     with pytest.raises(ValueError, match="every cell's bound is vacuous"):
-        least_slack([Cell("a", np.ones(9), target=2.0, limit=1.0)], 0.01)
+        least_slack([Measurement("a", np.ones(9), target=2.0, limit=1.0)], 0.01)

@@ -11,9 +11,8 @@ import torch
 from scipy.stats import ks_2samp
 
 from utils import chains, metrics
-from utils.activated import activation_chain
-from utils.chains import bn_chain, vanilla_chain
-from utils.seeds import generator_for
+from utils.chains import activation_chain, bn_chain, vanilla_chain
+from utils.seeding import generator_for
 
 ALPHA = 1e-4  # that any of the tests of this file rejects two equal laws
 RUNS = 10_000  # per method and cell
@@ -107,12 +106,12 @@ def uniform_weights(*shape, original=torch.rand, **options):
     ("cell", "name", "broken"),
     [
         # The exact sampler: a transposed root; the direct chain: columns for rows.
-        ((4, 32, 3, bn_chain, {}), "utils.chains.psd_root", lambda a: torch.linalg.cholesky(a)),
-        ((4, 32, 3, bn_chain, {}), "utils.chains.batch_norm", normalise_columns),
-        ((4, 8, 3, vanilla_chain, {}), "utils.chains.gammaincinv", one_freedom_too_many),
-        ((2, 2, 1, vanilla_chain, {}), "utils.chains.torch.randn", uniform_weights),
-        ((4, 32, 3, relu_chain, {}), "utils.activated.psd_root", lambda a: torch.linalg.cholesky(a)),
-        ((4, 32, 2, sigmoid_chain, {"row_norm": 2.0}), "utils.activated.batch_norm", normalise_columns),
+        ((4, 32, 3, bn_chain, {}), "utils.chains.linear.psd_root", lambda a: torch.linalg.cholesky(a)),
+        ((4, 32, 3, bn_chain, {}), "utils.chains.linear.batch_norm", normalise_columns),
+        ((4, 8, 3, vanilla_chain, {}), "utils.chains.linear.gammaincinv", one_freedom_too_many),
+        ((2, 2, 1, vanilla_chain, {}), "utils.chains.linear.torch.randn", uniform_weights),
+        ((4, 32, 3, relu_chain, {}), "utils.chains.nonlinear.psd_root", lambda a: torch.linalg.cholesky(a)),
+        ((4, 32, 2, sigmoid_chain, {"row_norm": 2.0}), "utils.chains.nonlinear.batch_norm", normalise_columns),
     ],
     ids=[
         "exact-bn-transposed",

@@ -20,9 +20,9 @@ import yaml
 from books import JUDGE, book, notebook, run
 from jupyter_client import BlockingKernelClient
 
-from utils import live
-from utils.alone import NEEDED
-from utils.digest import ROOT
+from utils.files import ROOT
+from utils.pipeline import publish
+from utils.pipeline.bootstrap import NEEDED
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ADDRESS = "https://github.com/owner/name"
@@ -105,7 +105,7 @@ def test_alone_a_notebook_fetches_its_code_and_runs_from_top_to_bottom(elsewhere
 
 
 def test_a_published_notebook_knows_its_repository_and_its_commit(elsewhere, tmp_path):
-    text = live.stamped(QUICK.read_text(encoding="utf-8"), ADDRESS, git(elsewhere, "rev-parse", "HEAD"))
+    text = publish.stamped(QUICK.read_text(encoding="utf-8"), ADDRESS, git(elsewhere, "rev-parse", "HEAD"))
     path = tmp_path / QUICK.name
     path.write_text(text, encoding="utf-8")
     reads = "from utils import evidence; evidence.load('11_checking_the_checks.sabotage')"
@@ -127,12 +127,12 @@ def test_a_published_notebook_knows_its_repository_and_its_commit(elsewhere, tmp
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_the_address_is_all_that_publishing_changes(path):
     text = path.read_text(encoding="utf-8")
-    stamped = live.stamped(text, ADDRESS, "0" * 40)
+    stamped = publish.stamped(text, ADDRESS, "0" * 40)
     changed = [(old, new) for old, new in zip(text.split("\n"), stamped.split("\n"), strict=True) if old != new]
     ((_, line),) = changed
     assert json.loads(line.strip().rstrip(",")).startswith(f'repository, revision = "{ADDRESS}", "{"0" * 40}"')
     with pytest.raises(ValueError, match="found 0 times, expected once; copy that cell"):
-        live.stamped(stamped, ADDRESS, "HEAD")
+        publish.stamped(stamped, ADDRESS, "HEAD")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_the_address_is_all_that_publishing_changes(path):
 )
 def test_addresses(monkeypatch, given, address):
     monkeypatch.setenv("COMPANION_REPOSITORY", given)
-    assert live.address() == address
+    assert publish.address() == address
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_addresses(monkeypatch, given, address):
 def test_addresses_that_binder_and_colab_would_not_find(monkeypatch, given):
     monkeypatch.setenv("COMPANION_REPOSITORY", given)
     with pytest.raises(ValueError, match=r"need https://github\.com/OWNER/NAME"):
-        live.address()
+        publish.address()
 
 
 def test_only_the_publishing_workflow_sets_the_address():
@@ -176,7 +176,7 @@ def test_only_the_publishing_workflow_sets_the_address():
 
 
 def imported(path):
-    """Full names of what a notebook or a module imports, ``utils.claims`` say."""
+    """Full names of what a notebook or a module imports, ``utils.claims.verdict`` say."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         text = "\n".join(cell.source for cell in nbformat.reads(text, as_version=4).cells if cell.cell_type == "code")
@@ -239,7 +239,7 @@ def published(repository, tmp_path):
     return tmp_path / "checkout", tmp_path / "origin"
 
 
-def publish(checkout, **environment):
+def push_live(checkout, **environment):
     command = ["bash", str(checkout / ".ci" / "live")]
     return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
 
@@ -248,9 +248,9 @@ def test_the_branch_that_the_buttons_open(published):
     checkout, origin = published
     index = "https://index.example/cpu"
     for _ in range(2):  # and again, over what is there
-        done = publish(checkout, COMPANION_REPOSITORY=ADDRESS, PIP_EXTRA_INDEX_URL=index)
+        done = push_live(checkout, COMPANION_REPOSITORY=ADDRESS, PIP_EXTRA_INDEX_URL=index)
         assert done.returncode == 0, done.stderr
-    main, branch = (git(origin, "rev-parse", name) for name in ("main", live.BRANCH))
+    main, branch = (git(origin, "rev-parse", name) for name in ("main", publish.BRANCH))
     assert git(origin, "rev-parse", f"{branch}~1") == main
     changed = git(origin, "diff", "--numstat", main, branch).split("\n")
     assert [line.split("\t") for line in changed] == [
@@ -266,9 +266,9 @@ def test_the_branch_that_the_buttons_open(published):
 
 def test_without_an_address_no_branch_is_published(published):
     checkout, origin = published
-    done = publish(checkout, COMPANION_REPOSITORY="")
+    done = push_live(checkout, COMPANION_REPOSITORY="")
     assert done.returncode == 1 and "COMPANION_REPOSITORY is not set" in done.stderr
-    assert git(origin, "branch", "--list", live.BRANCH) == ""
+    assert git(origin, "branch", "--list", publish.BRANCH) == ""
 
 
 def test_the_buttons_of_a_book_that_has_an_address(tmp_path, monkeypatch):
@@ -278,11 +278,11 @@ def test_the_buttons_of_a_book_that_has_an_address(tmp_path, monkeypatch):
     html = root / "_build" / "html"
 
     monkeypatch.setenv("COMPANION_REPOSITORY", "../here")
-    done = run(root, "utils.build")
+    done = run(root, "utils.pipeline.build")
     assert done.returncode == 1 and "need https://github.com/OWNER/NAME" in done.stderr and not html.exists()
 
     monkeypatch.setenv("COMPANION_REPOSITORY", ADDRESS)
-    done = run(root, "utils.build")
+    done = run(root, "utils.pipeline.build")
     assert done.returncode == 0, done.stderr
     for name in ("first", "second"):
         links = re.findall(

@@ -3,7 +3,7 @@
 import ast
 import importlib.util
 
-from utils.digest import ROOT
+from utils.files import ROOT
 
 SPEC = importlib.util.spec_from_file_location("mutate", ROOT / "tests" / "faults" / "mutate.py")
 mutate = importlib.util.module_from_spec(SPEC)

@@ -2,9 +2,6 @@ import pytest
 import torch
 from torch import nn
 
-from utils.convnets import convnet
-from utils.inits import standard
-from utils.layers import ACTIVATIONS
 from utils.networks import (
     evaluating,
     hidden_maps,
@@ -14,7 +11,10 @@ from utils.networks import (
     weight_matrices,
     weight_normalised,
 )
-from utils.seeds import generator_for
+from utils.networks.convnet import convnet
+from utils.networks.init import standard
+from utils.networks.layers import ACTIVATIONS
+from utils.seeding import generator_for
 
 
 def built(replicas=3, **options):

@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 import pytest
 import yaml
 
-from utils import items, ledger, pages
-from utils.claims import registry
-from utils.digest import ROOT
-from utils.items import Item
+from utils.claims import collect, items, registry
+from utils.claims.items import Item
+from utils.files import ROOT
+from utils.pipeline import report
 
 # The ids that other files rely on, whether judged yet or not.
 PAPERS = set(
@@ -117,7 +117,9 @@ def test_an_item_stands_in_one_part_only(tmp_path):
 
 
 def test_the_overview_links_each_verdict_and_tells_them_apart():
-    table = Cells(pages.overview([THEOREM], [record(), record("thm1.stated", "refuted", item="Theorem 1, as printed")]))
+    table = Cells(
+        report.overview([THEOREM], [record(), record("thm1.stated", "refuted", item="Theorem 1, as printed")])
+    )
     assert table.rows[1] == [
         "Theorem 1",
         "the gap falls",
@@ -128,18 +130,18 @@ def test_the_overview_links_each_verdict_and_tells_them_apart():
 
 
 def test_the_overview_hides_no_claim_that_waits():
-    row = Cells(pages.overview([THEOREM], [record()])).rows[1]
+    row = Cells(report.overview([THEOREM], [record()])).rows[1]
     assert row[2:] == ["✓ supported as proved– not judged thm1.stated", "Holds as proved."]
 
 
 def test_refuted_rows_are_marked_and_a_supported_opposite_is_not_shown_as_agreement():
     one = Item("Remark", "it changes nothing", ours=False, claims=("thm1",), found="It does.")
-    assert "class=against" not in pages.overview([one], [record()])
-    assert "class=against" in pages.overview([one], [record(verdict="refuted")])
-    both = pages.overview([THEOREM], [record(), record("thm1.stated", "refuted")])
+    assert "class=against" not in report.overview([one], [record()])
+    assert "class=against" in report.overview([one], [record(verdict="refuted")])
+    both = report.overview([THEOREM], [record(), record("thm1.stated", "refuted")])
     assert "class=mixed" in both and "class=against" not in both
     opposite = Item("Remark", "it changes nothing", ours=False, claims=("thm1",), against=("thm1",), found="It does.")
-    shown = pages.overview([opposite], [record()])
+    shown = report.overview([opposite], [record()])
     assert "class=against" in shown and "✗ contradicted" in shown and "supported" not in Cells(shown).rows[1][2]
 
 
@@ -150,22 +152,22 @@ def test_a_row_without_a_verdict_says_so_and_why():
         Item("Figure 9", "curves", ours=False, claims=("fig9",)),
     ]
     waiting = {"fig9": {"item": "Figure 9", "statement": "s", "published": "p", "notebook": "12_later"}}
-    overview = Cells(pages.overview(chosen, [])).rows[1:]
+    overview = Cells(report.overview(chosen, [])).rows[1:]
     assert [row[2:] for row in overview[:2]] == [
         ["– not judged", "not in the registry yet"],
         ["– not judged", "notation"],
     ]
-    rows = [row for row in Cells(pages.ledger_table(chosen, [], waiting, ours=False)).rows if len(row) == 4][1:]
+    rows = [row for row in Cells(report.ledger_table(chosen, [], waiting, ours=False)).rows if len(row) == 4][1:]
     assert [row[3] for row in rows] == [
         "– not judgednot in the registry yet",
         "– not judgednotation",
         "– not judgedregistered for the notebook 12_later, which is not in this book",
     ]
-    assert "**0 statements judged" in pages.counts(chosen, []) and "3 rows are not judged" in pages.counts(chosen, [])
+    assert "**0 statements judged" in report.counts(chosen, []) and "3 rows are not judged" in report.counts(chosen, [])
 
 
 def test_the_ledger_shows_everything_a_record_holds():
-    table = Cells(pages.ledger_table([THEOREM], [record()], {}, ours=False))
+    table = Cells(report.ledger_table([THEOREM], [record()], {}, ours=False))
     assert table.links == ["../notebooks/01_rate.html#claim-thm1"]
     text = " ".join(" ".join(row) for row in table.rows)
     for word in (
@@ -182,25 +184,25 @@ def test_the_ledger_shows_everything_a_record_holds():
         "thm1.stated",
     ):
         assert word in text, word
-    assert "a < b" not in pages.ledger_table([THEOREM], [record()], {}, ours=False)
-    assert Cells(pages.ledger_table([THEOREM], [record()], {}, ours=True)).rows == [list(pages.HEADS)]
+    assert "a < b" not in report.ledger_table([THEOREM], [record()], {}, ours=False)
+    assert Cells(report.ledger_table([THEOREM], [record()], {}, ours=True)).rows == [list(report.HEADS)]
 
 
 def test_a_deviation_says_what_it_is_counted_in():
     counted = record(kind="deviation", expected=[0, 1])
-    assert "largest deviation 0.5 (1 is the tolerance)" in pages.ledger_table([THEOREM], [counted], {}, ours=False)
+    assert "largest deviation 0.5 (1 is the tolerance)" in report.ledger_table([THEOREM], [counted], {}, ours=False)
     for other in (record(), record(kind="deviation", expected=[0, 0.15])):
-        assert "tolerance" not in pages.ledger_table([THEOREM], [other], {}, ours=False)
+        assert "tolerance" not in report.ledger_table([THEOREM], [other], {}, ours=False)
 
 
 def test_a_control_that_fails_is_seen():
     bad = record(controls=[{"name": "no BN", "wanted": "refuted", "verdict": "supported"}])
-    text = pages.ledger_table([THEOREM], [bad], {}, ours=False)
+    text = report.ledger_table([THEOREM], [bad], {}, ours=False)
     assert "0 of 1 controls as wanted" in text and "✗ supported, but must be refuted" in text
 
 
 def test_tables_keep_their_meaning_when_a_style_sheet_breaks_them_up():
-    shown = pages.ledger_table([THEOREM], [record()], {}, ours=False) + pages.overview([THEOREM], [record()])
+    shown = report.ledger_table([THEOREM], [record()], {}, ours=False) + report.overview([THEOREM], [record()])
     for tag, roles in {"table": ["table"], "tr": ["row"], "td": ["cell"], "th": ["columnheader", "rowheader"]}.items():
         for found in re.findall(rf"<{tag}\b[^>]*>", shown):
             assert any(f'role="{role}"' in found for role in roles), found
@@ -209,7 +211,7 @@ def test_tables_keep_their_meaning_when_a_style_sheet_breaks_them_up():
 
 
 def test_every_field_of_the_filter_has_a_label_and_every_choice_is_served_by_the_rows():
-    form = pages.filters([THEOREM], [record()], {"01_rate": "How fast"})
+    form = report.filters([THEOREM], [record()], {"01_rate": "How fast"})
     for name in re.findall(r'<(?:input|select) id="([\w-]+)"', form):
         assert f'<label for="{name}">' in form
     assert '<option value="supported">supported (1)' in form and '<option value="not judged">not judged (1)' in form
@@ -223,7 +225,7 @@ def test_every_field_of_the_filter_has_a_label_and_every_choice_is_served_by_the
 
 def test_ids_are_unique_in_the_whole_ledger():
     records = [record(name, item=claim["item"], notebook=claim["notebook"]) for name, claim in registry().items()]
-    tables = [pages.ledger_table(items.read(), records, registry(), ours=ours) for ours in (False, True)]
+    tables = [report.ledger_table(items.read(), records, registry(), ours=ours) for ours in (False, True)]
     ids = re.findall(r' id="([^"]+)"', "".join(tables))
     assert len(ids) == len(set(ids))
     assert {f"row-{name.replace('.', '-').lower()}" for name in registry()} <= set(ids)
@@ -234,8 +236,8 @@ def test_ids_are_unique_in_the_whole_ledger():
 
 def test_the_error_budget_adds_up():
     many = [record("a", alpha=0.001), record("b", alpha=0.01), record("c", alpha=0.002)]
-    text = pages.budget(many, largest=1)
-    assert ledger.error_budget(many) == pytest.approx(2 * 0.013)
+    text = report.budget(many, largest=1)
+    assert collect.error_budget(many) == pytest.approx(2 * 0.013)
     assert "3 claims" in text and "6 intervals" in text and "**0.026**" in text
     rows = [line for line in text.splitlines() if line.startswith("|")][2:]
     assert len(rows) == 2 and "claim-b" in rows[0] and rows[0].endswith("| 0.02 |")
@@ -245,6 +247,9 @@ def test_the_error_budget_adds_up():
 def test_counts_are_those_of_the_records():
     chosen = [THEOREM, Item("Rate", "r", ours=True, claims=("rate",))]
     made = [record(), record("thm1.stated", "refuted"), record("rate", "inconclusive", controls=[])]
-    text = pages.counts(chosen, made)
+    text = report.counts(chosen, made)
     assert "3 statements judged: 1 supported, 1 refuted, 1 inconclusive" in text and "2 of them with a negative" in text
-    assert "2 of them are about the paper (1 supported, 1 refuted, 0 inconclusive), 1 are our own (0 supported, 0 refuted, 1 inconclusive)." in text
+    assert (
+        "2 of them are about the paper (1 supported, 1 refuted, 0 inconclusive), 1 are our own (0 supported, 0 refuted, 1 inconclusive)."
+        in text
+    )

@@ -1,7 +1,7 @@
 import nbformat
 import pytest
 
-from utils.parameters import ParameterError, check, declared, parse_value, profile_overrides
+from utils.pipeline.parameters import ParameterError, check, declared, parse_value, profile_overrides
 
 CELL = """
 # The knobs.

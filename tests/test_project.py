@@ -9,8 +9,8 @@ import nbformat
 import pytest
 import yaml
 
-from utils.digest import ROOT
-from utils.parameters import check, declared, profile_overrides
+from utils.files import ROOT
+from utils.pipeline.parameters import check, declared, profile_overrides
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SOURCES = [*(ROOT / "utils").glob("*.py"), *(ROOT / "tests").glob("*.py")]

@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from books import notebook
 
-from utils import breakage, claims, evidence, replay, sabotage
-from utils.digest import ROOT
+from utils import claims
+from utils.experiments import archive
+from utils.files import ROOT
+from utils.mutation import patches, replay, suite
 
-ENTRIES, SHORT = sabotage.registry()
+ENTRIES, SHORT = suite.registry()
 KEPT = "11_checking_the_checks.sabotage"
 
 
@@ -22,7 +24,7 @@ def test_every_claim_has_a_sabotage():
 
 
 def test_all_kinds_of_sabotage_are_there():
-    assert {entry["kind"] for entry in ENTRIES.values()} == set(sabotage.KINDS)
+    assert {entry["kind"] for entry in ENTRIES.values()} == set(suite.KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def rows(tmp_path_factory):
     """The short form, as ``make sabotage`` runs the long one: two processes at a time, the store of this user a canary."""
     folder = tmp_path_factory.mktemp("sabotage")
     output, store = folder / "rows.json", folder / "store"
-    command = [sys.executable, "-m", "utils.sabotage", "--form", "short", "--jobs", "2", "--output", str(output)]
+    command = [sys.executable, "-m", "utils.mutation.suite", "--form", "short", "--jobs", "2", "--output", str(output)]
     ended = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"COMPANION_STORE": str(store)}
     )
@@ -40,7 +42,7 @@ def rows(tmp_path_factory):
 
 
 def test_no_claim_survives_its_sabotage(rows):
-    assert sabotage.faults(rows, ENTRIES) == []
+    assert suite.faults(rows, ENTRIES) == []
 
 
 def test_sabotaged_claims_are_judged_not_just_stopped(rows):
@@ -52,18 +54,18 @@ def test_most_claims_are_told_apart_with_every_run_of_the_tests(rows):
     broken = {
         row["claim"] for row in rows if row["sabotage"] in ENTRIES and ENTRIES[row["sabotage"]]["kind"] != "mended"
     }
-    undisturbed = {row["claim"] for row in rows if row["sabotage"] == sabotage.UNDISTURBED}
+    undisturbed = {row["claim"] for row in rows if row["sabotage"] == suite.UNDISTURBED}
     assert broken <= undisturbed
     judged_there = {name for name, claim in claims.registry().items() if claim["notebook"] in SHORT}
     assert judged_there - left <= broken
 
 
 def test_what_is_kept_of_the_long_form_survives_nothing_either():
-    if not (evidence.FOLDER / f"{KEPT}.json").exists():
+    if not (archive.FOLDER / f"{KEPT}.json").exists():
         pytest.skip("the long form has not been kept yet: make sabotage")
-    kept = evidence.load(KEPT)[0]["rows"].to_dict("records")
+    kept = archive.load(KEPT)[0]["rows"].to_dict("records")
     known = [row for row in kept if row["sabotage"] in ENTRIES]
-    assert known and sabotage.faults(known, ENTRIES) == []
+    assert known and suite.faults(known, ENTRIES) == []
 
 
 # The machinery.
@@ -76,13 +78,13 @@ JUDGE = """
 import math
 import numpy as np
 from utils.claims import judge
-from utils.intervals import Cell
+from utils.stats.measurement import Measurement
 def bound():
     return math.sqrt(width)
 """
 THEN = """
 x = np.random.default_rng(0).normal(size=99)
-judge("one", [Cell("a", x, bound())], controls={"shifted": [Cell("a", x + 9, 1.0)]}, scale="made up")
+judge("one", [Measurement("a", x, bound())], controls={"shifted": [Measurement("a", x + 9, 1.0)]}, scale="made up")
 """
 
 
@@ -146,13 +148,13 @@ def test_only_needed_cells_are_run():
 def test_a_form_that_would_run_nothing_is_an_error(capsys):
     long = next(name for name, entry in ENTRIES.items() if entry.get("forms") == ["long"])
     with pytest.raises(SystemExit):
-        sabotage.main([long, "--form", "short"])
+        suite.main([long, "--form", "short"])
     assert "it would prove nothing" in capsys.readouterr().err
 
 
 def test_what_is_edited_must_be_there():
     with pytest.raises(ValueError, match="occurs 0 times in edit"):
-        breakage.edit(breakage.edit, "no such " + "expression", "")
+        patches.edit(patches.edit, "no such " + "expression", "")
 
 
 @pytest.mark.parametrize(
@@ -164,10 +166,10 @@ def test_what_is_edited_must_be_there():
 )
 def test_what_a_sabotage_gets_away_with_is_said(row, words):
     entry = {"one": {"kind": "sampler", "broken": "A row is lost.", "claims": ["thm1"]}}
-    assert words in sabotage.faults([{"sabotage": "one", "claim": "thm1"} | row], entry)[0]
+    assert words in suite.faults([{"sabotage": "one", "claim": "thm1"} | row], entry)[0]
 
 
 def test_a_mended_claim_must_not_be_refuted():
     entry = {"one": {"kind": "mended", "broken": "It is true.", "claims": ["fig6"]}}
     row = {"sabotage": "one", "claim": "fig6", "verdict": "refuted", "noticed": ""}
-    assert "is true there" in sabotage.faults([row], entry)[0]
+    assert "is true there" in suite.faults([row], entry)[0]

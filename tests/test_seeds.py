@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from utils.seeds import generator_for
+from utils.seeding import generator_for
 
 
 def draw(*key):

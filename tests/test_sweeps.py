@@ -8,9 +8,8 @@ import cells
 import pandas as pd
 import pytest
 
-from utils import sweeps
-from utils.digest import ROOT
-from utils.sweeps import sweep
+from utils.experiments.sweep import sweep
+from utils.files import ROOT
 
 GRID = [{"seed": seed, "sides": sides} for seed in range(3) for sides in (6, 20)]
 
@@ -53,10 +52,10 @@ def test_a_damaged_entry_is_computed_again_not_trusted(tmp_path, damage):
 def test_other_code_computes_anew(tmp_path, monkeypatch):
     grid = [{"seed": 2, "log": str(tmp_path / "log")}]
     sweep(cells.counted, grid, jobs=1, store=tmp_path / "store")
-    monkeypatch.setattr(sweeps, "code_digest", lambda *sources: "other code")
-    sweeps._own_code.cache_clear()  # as a new process would
+    monkeypatch.setattr("utils.experiments.sweep.code_fingerprint", lambda *sources: "other code")
+    sweep._own_code.cache_clear()  # as a new process would
     sweep(cells.counted, grid, jobs=1, store=tmp_path / "store")
-    sweeps._own_code.cache_clear()
+    sweep._own_code.cache_clear()
     assert (tmp_path / "log").read_text() == "2\n2\n"
 
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from utils.convnets import convnet
-from utils.data import task
-from utils.digest import ROOT
-from utils.inits import standard
+from utils.files import ROOT
 from utils.metrics import orthogonality_gap
 from utils.networks import linear_maps, mlp, representations, weight_normalised
-from utils.seeds import generator_for
-from utils.training import gradient_norms, logit_gap, train, watch
+from utils.networks.convnet import convnet
+from utils.networks.data import task
+from utils.networks.init import standard
+from utils.networks.train import gradient_norms, logit_gap, train, watch
+from utils.seeding import generator_for
 
 X, Y, X_TEST, Y_TEST = task("digits", scale="symmetric")
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from utils.data import task
+from utils.experiments.trial import ARMS, METHODS, initialised, trial
 from utils.networks import hidden_maps, linear_maps, weight_matrices
-from utils.trials import ARMS, METHODS, initialised, trial
+from utils.networks.data import task
 
 X = task("digits", scale="symmetric").x
 SETTING = dict(

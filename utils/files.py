@@ -1,4 +1,4 @@
-"""Files that are either complete or not there, and what a killed process left of those it was writing."""
+"""Where the project lies; files that are either complete or not there, and what a killed process left of them."""
 
 import os
 import platform
@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["clear_stale", "replacing", "temporary_beside", "write_atomically"]
+__all__ = ["ROOT", "clear_stale", "replacing", "temporary_beside", "write_atomically"]
+
+#: The project's root folder.
+ROOT = Path(__file__).resolve().parent.parent
 
 # Anything of ours is written in seconds; whose temporary file cannot be told is given this long.
 ABANDONED = 3600  # seconds

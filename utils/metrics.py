@@ -2,7 +2,7 @@
 
 Every function takes representations ``h`` of shape (..., d, n): n columns are the samples of the batch, d the
 width, leading dimensions independent runs. A square root ``r`` (n, n) of the Gram matrix, as the exact sampler of
-:mod:`utils.chains` yields, has the same singular values and cosines as ``h``, so it may stand in for it anywhere.
+:mod:`utils.chains.linear` yields, has the same singular values and cosines as ``h``, so it may stand in for it anywhere.
 The ``gram_`` variants take C = HᵀH / ‖H‖_F² directly.
 
 Spectra come from singular values of ``h``, not from eigenvalues of HᵀH: squaring first loses everything below

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from utils.digest import ROOT
+from utils.files import ROOT
 
 HTML = ROOT / "_build" / "html"
 # What the renderer adds and no reader is led to.

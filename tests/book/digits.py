@@ -1,8 +1,8 @@
 """The images the explorer ships: ``python -m tests.book.digits`` writes ``book/_static/explorer-digits.js``."""
 
-from utils.data import batches
-from utils.digest import ROOT
-from utils.seeds import generator_for
+from utils.files import ROOT
+from utils.networks.data import batches
+from utils.seeding import generator_for
 
 TARGET = ROOT / "book" / "_static" / "explorer-digits.js"
 HEAD = """// 32 images of handwritten digits, one row an image, one character a pixel: its value from 0 to 16 in base 17.

@@ -5,7 +5,7 @@ import yaml
 from built import HTML
 from test_pages import parsed, violations
 
-from utils import live
+from utils.pipeline import publish
 
 SETTINGS = yaml.safe_load((HTML.parent / "stage" / "_config.yml").read_text(encoding="utf-8"))
 ADDRESS = SETTINGS["repository"]["url"]
@@ -18,8 +18,8 @@ def test_notebooks_have_buttons_if_the_book_has_an_address(address):
         wanted.append(ADDRESS)
     if ADDRESS and path.startswith("notebooks/"):
         there = f"{ADDRESS.removeprefix('https://github.com/')}"
-        wanted.append(f"https://mybinder.org/v2/gh/{there}/{live.BRANCH}?urlpath=lab/tree/{path}")
-        wanted.append(f"https://colab.research.google.com/github/{there}/blob/{live.BRANCH}/{path}")
+        wanted.append(f"https://mybinder.org/v2/gh/{there}/{publish.BRANCH}?urlpath=lab/tree/{path}")
+        wanted.append(f"https://colab.research.google.com/github/{there}/blob/{publish.BRANCH}/{path}")
     links = parsed(HTML / address).select(".article-header-buttons a[href^=http]")
     assert sorted(link["href"] for link in links) == sorted(wanted)
 

@@ -16,9 +16,10 @@ from scipy import stats
 
 from utils import plotting, theory
 from utils.chains import bn_chain, vanilla_chain
-from utils.digest import ROOT
-from utils.intervals import Cell, worst_deviation
+from utils.files import ROOT
 from utils.metrics import orthogonality_gap, spectrum
+from utils.stats.intervals import worst_deviation
+from utils.stats.measurement import Measurement
 
 ALPHA = 1e-4
 STATIC = ROOT / "book" / "_static"
@@ -102,13 +103,13 @@ def deviation(sampler, broken):
     inside = (rotation.mT @ c @ rotation).numpy()  # in the eigenbasis: diag(p) on average
     p = theory.infinite_width_map(LAM)
     cells = [
-        Cell(f"entry {i}, {j}", inside[:, i, j], float(p[i]) if i == j else 0.0, 0.01)
+        Measurement(f"entry {i}, {j}", inside[:, i, j], float(p[i]) if i == j else 0.0, 0.01)
         for i in range(4)
         for j in range(i + 1)
     ]
     square = np.array([gap for _, gap in drawn])
     return worst_deviation(
-        [*cells, Cell("square gap", square, float(theory.expected_square_gap(LAM, WIDTH)), 0.01)], ALPHA
+        [*cells, Measurement("square gap", square, float(theory.expected_square_gap(LAM, WIDTH)), 0.01)], ALPHA
     )
 
 

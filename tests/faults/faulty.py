@@ -15,13 +15,13 @@ import psutil
 import pytest
 from books import book, notebook
 
-from utils import agreement
+from utils.pipeline import compare
 
 # Four cells; the log says when each starts and ends, so that a test knows when to strike and what was repeated. The first
 # two are quick, so that half of the sweep is done when it is struck.
 CELLS = """
 import os, time
-from utils.seeds import generator_for
+from utils.seeding import generator_for
 import torch
 
 def step(*, seed):
@@ -37,7 +37,7 @@ def step(*, seed):
 SWEEP = """
 import sys; sys.path.insert(0, "..")
 from utils.steps import step
-from utils.sweeps import sweep
+from utils.experiments.sweep import sweep
 sweep(step, [{"seed": seed} for seed in range(4)], jobs=2)
 """
 
@@ -61,7 +61,7 @@ def environment(root: Path, pause: float = 0.0, **others: str) -> dict[str, str]
 
 def build(root: Path, **options) -> subprocess.CompletedProcess:
     """``python -m utils.build`` in a book."""
-    command = [sys.executable, "-m", "utils.build"]
+    command = [sys.executable, "-m", "utils.pipeline.build"]
     return subprocess.run(
         command, cwd=root, env=environment(root, **options), capture_output=True, text=True, timeout=300
     )
@@ -91,7 +91,7 @@ def result(root: Path) -> dict[str, object]:
     """All that a build shows: verdicts, every notebook's outputs, every page; and nothing of when it ran."""
     out = root / "_build"
     claims = json.loads((out / "claims.json").read_text())
-    shown = {"claims": {name: value for name, value in claims.items() if name not in agreement.TIMES}}
+    shown = {"claims": {name: value for name, value in claims.items() if name not in compare.TIMES}}
     for path in sorted((out / "executed").iterdir()):
         cells = nbformat.read(path, as_version=4).cells
         # Progress bars are on the error stream, and say how long things took.
@@ -100,7 +100,9 @@ def result(root: Path) -> dict[str, object]:
         ]
     for path in sorted((out / "html").rglob("*.html")):
         if path.name != "second.html":  # the progress bar again
-            shown[path.relative_to(out).as_posix()] = re.sub(r">\d+ s( \([\d.]+ min\))?<", "><", path.read_text(encoding="utf-8"))
+            shown[path.relative_to(out).as_posix()] = re.sub(
+                r">\d+ s( \([\d.]+ min\))?<", "><", path.read_text(encoding="utf-8")
+            )
     return shown
 
 

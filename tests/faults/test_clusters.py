@@ -14,9 +14,8 @@ import pandas as pd
 import pytest
 from faulty import kill, namespace, until
 
-from utils import sweeps
-from utils.digest import ROOT
-from utils.sweeps import OtherCode, sweep
+from utils.experiments.sweep import OtherCode, sweep
+from utils.files import ROOT
 
 DASK = str(Path(sys.executable).with_name("dask"))
 GRID = [{"seed": seed, "sides": sides} for seed in range(3) for sides in (6, 20)]
@@ -155,12 +154,15 @@ def test_workers_with_other_code_are_told_apart(tmp_path, monkeypatch, cluster):
 
 def test_a_scheduler_without_the_code_is_named_instead_of_waited_for(tmp_path, monkeypatch, cluster):
     address, _ = cluster(workers=1, scheduler_code=None)
-    with scheduler(monkeypatch, address), pytest.raises(OtherCode, match=r"a Dask scheduler cannot import utils.sweeps"):
+    with (
+        scheduler(monkeypatch, address),
+        pytest.raises(OtherCode, match=r"a Dask scheduler cannot import utils.sweeps"),
+    ):
         sweep(cells.dice, GRID, store=tmp_path / "store")
 
 
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweeps, "PATIENCE", 1)
+    monkeypatch.setattr("utils.experiments.sweep.PATIENCE", 1)
     with (
         scheduler(monkeypatch, "tcp://127.0.0.1:9"),
         pytest.raises(ConnectionError, match="no Dask scheduler answers there"),

@@ -10,7 +10,7 @@ import sys
 import pytest
 from faulty import environment, leftovers, namespace, result, without_network
 
-from utils.digest import ROOT
+from utils.files import ROOT
 
 PYTHON = sys.executable
 
@@ -30,10 +30,10 @@ def test_a_notebook_on_a_full_disk_leaves_nothing_half_written(root, tmp_path):
     done = script(
         root,
         "mkdir out && mount -t tmpfs -o size=32k none out",
-        f"{PYTHON} -m utils.run notebooks/second.ipynb out/second.ipynb && exit 9",
+        f"{PYTHON} -m utils.pipeline.execute notebooks/second.ipynb out/second.ipynb && exit 9",
         "ls -A out",
         "mount -o remount,size=4m out",
-        f"{PYTHON} -m utils.run notebooks/second.ipynb out/second.ipynb",
+        f"{PYTHON} -m utils.pipeline.execute notebooks/second.ipynb out/second.ipynb",
         "ls -A out",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -96,10 +96,10 @@ def test_a_build_on_a_full_disk_publishes_nothing_and_the_next_one_is_whole(root
     done = script(
         root,
         "mkdir _build && mount -t tmpfs -o size=1m none _build",
-        f"{PYTHON} -m utils.build && exit 9",
+        f"{PYTHON} -m utils.pipeline.build && exit 9",
         "ls _build",
         "mount -o remount,size=200m _build",
-        f"{PYTHON} -m utils.build",
+        f"{PYTHON} -m utils.pipeline.build",
         "cp -r _build whole && umount _build && rmdir _build && mv whole _build",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -118,9 +118,9 @@ def test_a_read_only_output_folder_is_named_before_anything_runs(root):
     done = script(
         root,
         READ_ONLY.format("out"),
-        f"{PYTHON} -m utils.run notebooks/second.ipynb out/second.ipynb || echo status $?",
+        f"{PYTHON} -m utils.pipeline.execute notebooks/second.ipynb out/second.ipynb || echo status $?",
         "umount out",
-        f"{PYTHON} -m utils.run notebooks/second.ipynb out/second.ipynb",
+        f"{PYTHON} -m utils.pipeline.execute notebooks/second.ipynb out/second.ipynb",
         "ls -A out",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -135,7 +135,13 @@ def test_a_read_only_store_is_named_before_anything_is_computed(root, folder):
     (root / "go.py").write_text(
         "from utils.steps import step\nfrom utils.sweeps import sweep\nprint(len(sweep(step, [{'seed': 1}], jobs=1)))\n"
     )
-    lines = (f"mkdir -p {folder}", READ_ONLY.format("store"), f"{PYTHON} go.py || echo no", "umount store", f"{PYTHON} go.py")
+    lines = (
+        f"mkdir -p {folder}",
+        READ_ONLY.format("store"),
+        f"{PYTHON} go.py || echo no",
+        "umount store",
+        f"{PYTHON} go.py",
+    )
     done = script(root, *lines, PYTHONPATH=str(root))
     assert done.returncode == 0 and done.stdout.split() == ["no", "1"], done.stdout + done.stderr
     assert "point COMPANION_STORE elsewhere" in done.stderr
@@ -146,11 +152,11 @@ def test_a_build_into_a_read_only_folder_says_so(root, undisturbed):
     done = script(
         root,
         READ_ONLY.format("_build"),
-        f"{PYTHON} -m utils.build || echo status $?",
+        f"{PYTHON} -m utils.pipeline.build || echo status $?",
         "umount _build",
-        f"{PYTHON} -m utils.build",
+        f"{PYTHON} -m utils.pipeline.build",
         READ_ONLY.format("_build"),  # now it is the pages that find no room, not the notebooks
-        f"{PYTHON} -m utils.build || echo status $?",
+        f"{PYTHON} -m utils.pipeline.build || echo status $?",
         "umount _build",
     )
     assert done.returncode == 0 and done.stdout.count("status 1") == 2, done.stdout + done.stderr
@@ -165,7 +171,11 @@ def test_the_build_needs_no_network(root, undisturbed):
     out = subprocess.run(without_network(PYTHON, "-c", reach), capture_output=True, text=True)
     assert "unreachable" in out.stderr, "the namespace has no way out"
     done = subprocess.run(
-        without_network(PYTHON, "-m", "utils.build"), cwd=root, env=environment(root), capture_output=True, text=True
+        without_network(PYTHON, "-m", "utils.pipeline.build"),
+        cwd=root,
+        env=environment(root),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert result(root) == undisturbed()

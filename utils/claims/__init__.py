@@ -1,0 +1,13 @@
+"""What the book claims: the registry, the rule for verdicts, and how a verdict is shown."""
+
+from utils.claims.register import published, registry
+from utils.claims.verdict import RECORD, Verdict, again, judge
+
+__all__ = [
+    "RECORD",
+    "Verdict",
+    "again",
+    "judge",
+    "published",
+    "registry",
+]

@@ -1,0 +1,120 @@
+"""What is claimed and expected, fixed before anything is measured: one file a notebook under ``utils/claims/data/``.
+
+Such a file has up to three parts:
+
+``claims``
+    By id. ``item`` (of the paper, or "ours"), ``statement`` (what is judged, in one sentence), ``published`` (what the paper
+    printed, and how well it can be read), ``kind`` (``slack``: least (bound - measured) over the settings; ``deviation``:
+    largest \\|measured - target\\| / tolerance over them), ``expected`` (where the whole interval must lie to be supported; null
+    is unbounded), ``values`` (optional, published numbers: label -> [target, tolerance]; the tolerance is the paper's own
+    sampling error, 3.9 standard errors of its 20 runs, plus how well the number can be read off the plot), ``alpha`` (error
+    rate of the interval, all settings together), ``controls`` (the same judgement on other input, and how it must come out),
+    ``verdict`` (the outcome we committed to; a build in which it differs fails, so that a change is a decision).
+``mutations``, ``short``
+    What must break the claims, see :mod:`utils.mutation.suite`.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+__all__ = ["DATA", "KINDS", "content", "published", "registry"]
+
+DATA = Path(__file__).with_name("data")
+KINDS = ("slack", "deviation")
+VERDICTS = ("supported", "refuted", "inconclusive")
+FIELDS = {"item", "statement", "published", "kind", "expected", "alpha", "controls", "verdict"}
+
+
+@cache
+def content(folder: Path = DATA) -> dict[str, dict]:
+    """What each notebook's file holds, by the notebook's name, in the order of the names."""
+    files = sorted(path for path in Path(folder).glob("*.yml") if path.name != "items.yml")
+    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files}
+
+
+@cache
+def registry(folder: Path = DATA) -> dict[str, dict]:
+    """Claims by id, checked for form.
+
+    Parameters
+    ----------
+    folder : Path
+        With one file a notebook; the companion's own by default.
+
+    Returns
+    -------
+    dict of str to dict
+        Fields as in the files, and ``notebook``.
+
+    Raises
+    ------
+    ValueError
+        If an entry lacks or misspells a field, has an impossible value, no negative control, or, being expected to
+        come out refuted, no positive one; if an id stands in two files.
+
+    Examples
+    --------
+    >>> claim = registry()["thm1"]
+    >>> claim["notebook"], claim["kind"], claim["expected"]
+    ('01_orthogonalization_rate', 'slack', [0, None])
+    """
+    found: dict[str, dict] = {}
+    for notebook, parts in content(folder).items():
+        for name, claim in parts.get("claims", {}).items():
+            where = f"{Path(folder) / notebook}.yml: claim {name!r}"
+            if name in found:
+                raise ValueError(f"{where} stands in {found[name]['notebook']}.yml too; one place each")
+            _check(claim, where)
+            found[name] = {"notebook": notebook} | claim
+    return found
+
+
+def _check(claim: dict, where: str) -> None:
+    fields = set(claim) - {"values"}
+    if fields != FIELDS:
+        raise ValueError(f"{where} misses {FIELDS - fields or 'nothing'}, has unknown {fields - FIELDS}")
+    if claim["kind"] not in KINDS or claim["verdict"] not in VERDICTS:
+        raise ValueError(f"{where}: kind is one of {list(KINDS)}, verdict one of {VERDICTS}")
+    if not (isinstance(claim["alpha"], float) and 0 < claim["alpha"] <= 0.01):
+        raise ValueError(f"{where}: alpha={claim['alpha']!r}, expected a number in (0, 0.01]")
+    if len(claim["expected"]) != 2:
+        raise ValueError(f"{where}: expected={claim['expected']!r} should be [low, high]")
+    wanted = set(claim["controls"].values())
+    if not wanted <= {"supported", "refuted"} or "refuted" not in wanted:
+        raise ValueError(f"{where} needs a negative control, one that must be refuted")
+    if claim["verdict"] == "refuted" and "supported" not in wanted:
+        raise ValueError(f"{where} is expected refuted: it needs a positive control, to be supported")
+
+
+def published(claim_id: str) -> dict[str, tuple[float, float]]:
+    """Published numbers of a claim: label to (value, tolerance), from the registry.
+
+    Parameters
+    ----------
+    claim_id : str
+
+    Returns
+    -------
+    dict of str to (float, float)
+
+    Raises
+    ------
+    KeyError
+        If there is no such claim or it has no published numbers.
+
+    Examples
+    --------
+    >>> published("fig2a")
+    {'width 32, plateau': (-1.6, 0.2), 'width 512, plateau': (-3.0, 0.2)}
+    """
+    values = entry(claim_id)["values"]
+    return {label: (float(value), float(tolerance)) for label, (value, tolerance) in values.items()}
+
+
+def entry(claim_id: str) -> dict:
+    """A claim's entry; ``KeyError`` with the ids that there are if it is not one of them."""
+    if claim_id not in registry():
+        raise KeyError(f"no claim {claim_id!r} in utils/claims/data; there are {', '.join(registry())}")
+    return registry()[claim_id]

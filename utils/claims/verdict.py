@@ -1,0 +1,215 @@
+"""How a claim is judged: samples in, a verdict out, by one rule for the claim and for each of its controls.
+
+A shown verdict carries what was measured (:class:`utils.stats.measurement.Summary`) and nothing else that another registry
+would change: the build judges anew from there, so a margin or a wording costs no run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
+
+from utils.claims import display
+from utils.claims.register import entry, published
+from utils.stats.intervals import compare, least_slack, worst_deviation
+from utils.stats.measurement import Measurement, Summary
+
+__all__ = ["RECORD", "Verdict", "again", "judge"]
+
+RECORD = "companion-claim"  #: The key of an output's metadata under which a shown card carries what was measured.
+RULES = {"slack": least_slack, "deviation": worst_deviation}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judged claim; shown as a card in a notebook and collected from there into ``claims.json``.
+
+    Attributes
+    ----------
+    id, item, statement, published, kind, alpha, expected : as in the registry
+    verdict : {"supported", "refuted", "inconclusive"}
+    wanted : str
+        The outcome the registry commits to.
+    estimate, interval, detectable, where : number, (low, high), number, str
+        See :class:`utils.stats.intervals.Estimate`; ``where`` names the deciding setting.
+    seeds, cells, vacuous : int
+        Independent samples in the smallest setting; settings judged; settings that say nothing.
+    scale : str
+        The setting the evidence comes from.
+    controls : list of dict
+        ``name``, ``wanted``, ``verdict``, ``estimate`` and ``interval`` of each control.
+    notebook, anchor : str
+        Where to read it.
+    evidence : dict
+        What it was judged from, for :func:`again`.
+
+    Examples
+    --------
+    :func:`judge` makes them:
+
+    >>> ours, wrong = (Measurement("n = 4", value, target=0.5, error=0.01) for value in (0.25, 0.75))
+    >>> controls = {name: [wrong] for name in entry("lemma7")["controls"]}
+    >>> verdict = judge("lemma7", [ours], controls=controls, scale="made up")
+    >>> verdict.verdict, verdict.estimate, [control["verdict"] for control in verdict.controls]
+    ('supported', 0.25, ['refuted', 'refuted'])
+    """
+
+    id: str
+    item: str
+    statement: str
+    verdict: str
+    wanted: str
+    estimate: float
+    interval: tuple[float, float]
+    expected: tuple[float | None, float | None]
+    published: str
+    kind: str
+    seeds: int
+    cells: int
+    vacuous: int
+    where: str
+    alpha: float
+    detectable: float
+    scale: str
+    controls: list
+    notebook: str
+    anchor: str
+    evidence: dict = field(repr=False)
+
+    def record(self) -> dict:
+        """Its entry in ``claims.json``: all but the evidence."""
+        return {name: value for name, value in asdict(self).items() if name != "evidence"}
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        record = self.record()
+        return {"text/html": display.card(record), "text/plain": display.line(record)}, {RECORD: self.evidence}
+
+
+def judge(
+    claim_id: str,
+    measured: Sequence[Measurement | Summary],
+    *,
+    controls: Mapping[str, Sequence[Measurement | Summary]],
+    scale: str,
+) -> Verdict:
+    """Judge a claim and its controls by the registry's rule for it.
+
+    Parameters
+    ----------
+    claim_id : str
+        An id of the registry.
+    measured : sequence of Measurement
+        One for each setting that the claim speaks of.
+    controls : mapping of str to sequence of Measurement
+        The same for each control the registry names, by its name there.
+    scale : str
+        The setting of the experiment, as a reader would say it.
+
+    Returns
+    -------
+    Verdict
+        Interval inside the expected range: supported; disjoint from it: refuted; otherwise inconclusive.
+
+    Raises
+    ------
+    KeyError
+        If the claim is not registered.
+    ValueError
+        If the controls are not the registered ones, the measurements of a claim with published values are not those, or
+        one is malformed.
+
+    Examples
+    --------
+    A made-up slack of 0.25 supports the claim; with 0.5 more on the measured side its controls are refuted:
+
+    >>> ours, even, wrong = (Measurement("n = 4", value, target=0.5, error=0.01) for value in (0.25, 0.5, 0.75))
+    >>> controls = {name: [wrong] for name in entry("lemma7")["controls"]}
+    >>> [judge("lemma7", [one], controls=controls, scale="made up").verdict for one in (ours, wrong, even)]
+    ['supported', 'refuted', 'inconclusive']
+    """
+    claim = entry(claim_id)
+    if set(controls) != set(claim["controls"]):
+        raise ValueError(
+            f"claim {claim_id!r}: controls {sorted(controls)}, the registry has {sorted(claim['controls'])}"
+        )
+    if "values" in claim and {(m.label, m.target, m.tolerance) for m in measured} != {
+        (label, *numbers) for label, numbers in published(claim_id).items()
+    }:
+        raise ValueError(f"claim {claim_id!r}: measurements must carry exactly the registry's published values")
+
+    rule = RULES[claim["kind"]]
+    expected = tuple(claim["expected"])
+    estimate = rule(measured, claim["alpha"])
+    judged = {name: rule(controls[name], claim["alpha"]) for name in claim["controls"]}
+    return Verdict(
+        id=claim_id,
+        item=claim["item"],
+        statement=claim["statement"],
+        verdict=compare(estimate.interval, expected),
+        wanted=claim["verdict"],
+        estimate=estimate.value,
+        interval=estimate.interval,
+        expected=expected,
+        published=claim["published"],
+        kind=claim["kind"],
+        seeds=estimate.samples,
+        cells=estimate.settings,
+        vacuous=estimate.vacuous,
+        where=estimate.where,
+        alpha=claim["alpha"],
+        detectable=estimate.detectable,
+        scale=scale,
+        controls=[
+            {
+                "name": name,
+                "wanted": claim["controls"][name],
+                "verdict": compare(control.interval, expected),
+                "estimate": control.value,
+                "interval": control.interval,
+            }
+            for name, control in judged.items()
+        ],
+        notebook=claim["notebook"],
+        anchor=f"claim-{claim_id.replace('.', '-')}",
+        evidence={
+            "id": claim_id,
+            "scale": scale,
+            "measured": _rows(measured),
+            "controls": {name: _rows(control) for name, control in controls.items()},
+        },
+    )
+
+
+def _rows(measured: Sequence[Measurement | Summary]) -> list[list]:
+    return [list(astuple(one.summary() if isinstance(one, Measurement) else one)) for one in measured]
+
+
+def again(evidence: dict) -> Verdict:
+    """Judge once more, by the registry as it is now, from what a shown verdict carries.
+
+    Parameters
+    ----------
+    evidence : dict
+        :attr:`Verdict.evidence`, also after a round trip through JSON.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    KeyError, ValueError
+        As :func:`judge`, if the registry now asks for something else than was measured.
+
+    Examples
+    --------
+    >>> ours, wrong = (Measurement("n = 4", value, target=0.5, error=0.01) for value in (0.25, 0.75))
+    >>> controls = {name: [wrong] for name in entry("lemma7")["controls"]}
+    >>> verdict = judge("lemma7", [ours], controls=controls, scale="made up")
+    >>> again(verdict.evidence) == verdict
+    True
+    """
+    return judge(
+        evidence["id"],
+        [Summary(*row) for row in evidence["measured"]],
+        controls={name: [Summary(*row) for row in rows] for name, rows in evidence["controls"].items()},
+        scale=evidence["scale"],
+    )

@@ -1,0 +1,1 @@
+"""What the notebooks run: protocols, trials of SGD, sweeps, kept results, benchmarks."""

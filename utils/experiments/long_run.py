@@ -1,0 +1,76 @@
+"""A grid of trials on CIFAR-10 that is no notebook's: ``python -m utils.experiments.long_run NAME --width … --arms … …``
+
+It takes hours, can be stopped and started again, and keeps its tables as :mod:`utils.experiments.archive` does.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from utils.experiments.archive import Table, keep, plain_rows
+from utils.experiments.sweep import sweep
+from utils.experiments.trial import ARMS, trial
+
+__all__ = ["main"]
+
+
+def _run(options: argparse.Namespace) -> Path:
+    grid = [
+        {
+            "task": "cifar10",
+            "scale": "symmetric",
+            "train_images": options.images,
+            "test_images": 1000,
+            "arm": arm,
+            "width": options.width,
+            "depth": depth,
+            "learning_rate": options.rate,
+            "batch_size": 500,
+            "steps": options.epochs * (options.images // 500),
+            "seeds": [seed],
+            "probe": 64,
+            "observations": options.epochs,
+            "device": options.device,
+        }
+        # Seeds outermost: stopped early, a run leaves a complete comparison on fewer seeds.
+        for seed in range(options.seeds)
+        for depth in options.depths
+        for arm in options.arms
+    ]
+    table = sweep(trial, grid, jobs=1 if options.device == "cuda" else None, description=options.name)
+    curves = [
+        {"arm": row.arm, "depth": row.depth, "seed": row.seed, "epoch": epoch, "loss": loss, "gap_before": before, "gap_after": after}
+        for row in table.itertuples()
+        for epoch, (loss, before, after) in enumerate(
+            zip(row.curve_loss, row.curve_gap_before, row.curve_gap_after, strict=True)
+        )
+    ]  # fmt: skip
+    tables = {"runs": Table("runs", table).frame, "curves": Table("curves", pd.DataFrame(curves)).frame}
+    return keep(
+        options.name,
+        {key: {"columns": list(frame.columns), "rows": plain_rows(frame)} for key, frame in tables.items()},
+        device=options.device,
+        command="python -m utils.experiments.long_run " + " ".join(sys.argv[1:]),
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m utils.experiments.long_run", description=__doc__.split("\n\n")[0])
+    parser.add_argument("name", help="of the file, NOTEBOOK.WHAT")
+    parser.add_argument("--width", type=int, required=True)
+    parser.add_argument("--depths", type=int, nargs="+", required=True)
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), required=True)
+    parser.add_argument("--rate", type=float, default=0.01)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--images", type=int, default=50_000)
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--device", default="cpu")
+    print(f"{_run(parser.parse_args(arguments))}: written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

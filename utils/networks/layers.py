@@ -1,0 +1,146 @@
+"""What networks are made of: linear maps, normalisations and activations, for several replicas at once.
+
+Columns are samples: a layer takes (replicas, features, samples) and no replica sees another. The normalisations and
+activations are torch's own modules.
+"""
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ACTIVATIONS", "NORMS", "BatchNorm", "LayerNorm", "Linear", "RMSNorm"]
+
+
+class Sin(nn.Module):
+    """Sine, an odd activation that torch has only as a function."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x)
+
+
+#: Modules by the names that networks take.
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sin": Sin,
+    "gelu": nn.GELU,
+    "sigmoid": nn.Sigmoid,
+    "linear": nn.Identity,
+}
+
+
+class Linear(nn.Module):
+    """Linear maps, one a replica.
+
+    Parameters
+    ----------
+    replicas, fan_in, fan_out : int
+    bias : bool
+
+    Attributes
+    ----------
+    weight : Parameter, shape (replicas, fan_out, fan_in)
+        float32, whatever torch's default; not initialised: :mod:`utils.networks.init` does that.
+    bias : Parameter, shape (replicas, fan_out, 1), or None
+        Zeros at first.
+
+    Examples
+    --------
+    >>> layer = Linear(2, 3, 4)  # two replicas, three features to four
+    >>> layer(torch.zeros(2, 3, 5)).shape
+    torch.Size([2, 4, 5])
+    """
+
+    def __init__(self, replicas: int, fan_in: int, fan_out: int, *, bias: bool = False):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(replicas, fan_out, fan_in, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(replicas, fan_out, 1, dtype=torch.float32)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(replicas, fan_in, samples) to (replicas, fan_out, samples)."""
+        return torch.bmm(self.weight, x) if self.bias is None else torch.baddbmm(self.bias, self.weight, x)
+
+
+class BatchNorm(nn.Module):
+    """torch's own ``BatchNorm1d``, one a replica, always on the statistics of the batch at hand.
+
+    Parameters
+    ----------
+    replicas, width : int
+
+    Notes
+    -----
+    No running statistics: the paper's BN is a function of the batch, in training and after. Held-out numbers of a BN
+    network are therefore those of held-out batches.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[[1.0, 3.0], [10.0, 30.0]]])  # one replica, two features, two samples
+    >>> BatchNorm(1, 2)(x).detach().round(decimals=3)
+    tensor([[[-1.,  1.],
+             [-1.,  1.]]])
+    """
+
+    def __init__(self, replicas: int, width: int):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(replicas * width, track_running_stats=False, dtype=torch.float32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(replicas, width, samples) to the same."""
+        # Seen as one image of replicas · width channels, with the samples as its pixels.
+        return self.norm(x.reshape(1, -1, x.shape[-1])).reshape(x.shape)
+
+
+class LayerNorm(nn.Module):
+    """torch's own ``LayerNorm``, each sample over its features, with a gain and a bias a replica.
+
+    Parameters
+    ----------
+    replicas, width : int
+
+    Examples
+    --------
+    >>> x = torch.tensor([[[1.0, 10.0], [3.0, 30.0]]])
+    >>> LayerNorm(1, 2)(x).detach().round(decimals=3)
+    tensor([[[-1., -1.],
+             [ 1.,  1.]]])
+    """
+
+    def __init__(self, replicas: int, width: int):
+        super().__init__()
+        # torch's own gain and bias would be shared by the replicas; these do the same, one set each.
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.gain = nn.Parameter(torch.ones(replicas, 1, width, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(replicas, 1, width, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(replicas, width, samples) to the same."""
+        return (self.norm(x.mT) * self.gain + self.bias).mT
+
+
+class RMSNorm(nn.Module):
+    """torch's own ``RMSNorm``, each sample over its features, with a gain a replica.
+
+    Parameters
+    ----------
+    replicas, width : int
+
+    Examples
+    --------
+    >>> x = torch.tensor([[[1.0, 2.0], [1.0, 2.0]]])
+    >>> RMSNorm(1, 2)(x).detach().round(decimals=3)
+    tensor([[[1., 1.],
+             [1., 1.]]])
+    """
+
+    def __init__(self, replicas: int, width: int):
+        super().__init__()
+        self.norm = nn.RMSNorm(width, elementwise_affine=False)
+        self.gain = nn.Parameter(torch.ones(replicas, 1, width, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(replicas, width, samples) to the same."""
+        return (self.norm(x.mT) * self.gain).mT
+
+
+#: Normalisations by the names that networks take.
+NORMS = {"batch": BatchNorm, "layer": LayerNorm, "rms": RMSNorm}

@@ -1,0 +1,168 @@
+"""Build the book: run what changed, collect and check every verdict, render a staged tree, move it into place.
+
+Every notebook in the table of contents is run strictly (those whose fingerprint changed, two at a time), every verdict is
+collected and checked, and only then is the book rendered, with warnings as errors. A build that fails leaves what was there
+before.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from utils.claims import collect, display, items
+from utils.claims.register import registry
+from utils.files import ROOT
+from utils.pipeline import checks, colophon, publish, stage
+from utils.pipeline.execute import PINNED, faults, notebook_fingerprint, resolve
+from utils.pipeline.parameters import ParameterError
+from utils.pipeline.stage import BuildFailed, as_json, write
+
+__all__ = ["BuildFailed", "build"]
+
+
+def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
+    """Run what changed, judge, render, publish.
+
+    Parameters
+    ----------
+    profile : {"fast", "cifar", "paper"}
+    jobs : int, optional
+        Notebooks run at a time; the number of processors by default.
+
+    Returns
+    -------
+    Path
+        The landing page.
+
+    Raises
+    ------
+    BuildFailed
+        If a notebook fails, a verdict or control is not as committed to, or rendering warns.
+    """
+    out = ROOT / "_build"
+    notebooks = _notebooks()
+    chosen = _items()
+    repository = _repository()
+    barred = [sentence for path in notebooks for sentence in checks.problems(path)]
+    if barred:
+        raise BuildFailed("nothing was run, these must not enter the book:\n  " + "\n  ".join(barred))
+    executed = _execute(notebooks, out / "cache" / profile, profile, jobs or os.cpu_count() or 1)
+
+    records = collect.collect(executed)
+    wrong = collect.discrepancies(records, registry(), [path.stem for path in notebooks])
+    if wrong:
+        raise BuildFailed("verdicts are not as committed to in utils/claims/data:\n  " + "\n  ".join(wrong))
+    for record in records:
+        print(display.line(record))
+    print(f"{len(records)} claims as expected; error budget of the book {collect.error_budget(records):.2g}")
+
+    made = colophon.describe(profile, executed, threads=int(PINNED["OMP_NUM_THREADS"])) | {"claims": records}
+    shown = _compose(notebooks, executed, records, out / "composed")
+    index = stage.render(stage.stage(out, shown, made, chosen, repository), out)
+    _publish_notebooks(shown, out / "executed")
+    write(out / "claims.json", as_json(made))
+    return index
+
+
+def _items() -> list[items.Item]:
+    """The items the pages are made of, checked before anything runs."""
+    try:
+        chosen = items.read()
+    except ValueError as error:
+        raise BuildFailed(str(error)) from error
+    if found := items.missing(chosen, registry()):
+        raise BuildFailed("\n  ".join(found))
+    return chosen
+
+
+def _repository() -> str | None:
+    try:
+        return publish.address()
+    except ValueError as error:
+        raise BuildFailed(str(error)) from error
+
+
+def _notebooks() -> list[Path]:
+    def files(node):
+        if isinstance(node, dict):
+            for key, value in node.items():
+                yield from [value] if key in ("root", "file") else files(value)
+        elif isinstance(node, list):
+            for item in node:
+                yield from files(item)
+
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [ROOT / f"{name}.ipynb" for name in files(toc) if str(name).startswith("notebooks/")]
+    missing = [path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if path not in listed]
+    if missing:
+        raise BuildFailed(f"notebooks not in _toc.yml: {', '.join(sorted(missing))}; add them, or no reader finds them")
+    absent = [path.stem for path in listed if not path.exists()]
+    if absent:
+        raise BuildFailed(f"_toc.yml lists notebooks that do not exist: {', '.join(absent)}")
+    return listed
+
+
+def _is_current(path: Path, digest: str) -> bool:
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except Exception:  # missing, truncated or corrupt: run it again rather than trust it
+        return False
+    return notebook.metadata.get("companion", {}).get("fingerprint") == digest and not faults(notebook)
+
+
+def _execute(notebooks: list[Path], cache: Path, profile: str, jobs: int) -> list[Path]:
+    results = [cache / path.name for path in notebooks]
+    try:
+        digests = [notebook_fingerprint(path, resolve(path, profile, {})) for path in notebooks]
+    except ParameterError as error:
+        raise BuildFailed(str(error)) from error
+    stale = [
+        (source, result)
+        for source, result, digest in zip(notebooks, results, digests, strict=True)
+        if not _is_current(result, digest)
+    ]
+    # The long ones first, those that train: then no processor waits for a last one.
+    stale.sort(key=lambda pair: "import sweep" not in pair[0].read_text(encoding="utf-8"))
+    print(
+        f"{len(notebooks)} notebooks, profile {profile}: {len(stale)} to run, {len(notebooks) - len(stale)} unchanged",
+        flush=True,
+    )
+
+    def execute(position: int) -> str | None:
+        source, result = stale[position]
+        started = time.monotonic()
+        command = [sys.executable, "-m", "utils.pipeline.execute", str(source), str(result), "--profile", profile]
+        environment = os.environ | PINNED | {"TQDM_POSITION": str(position % jobs)}
+        if not sys.stderr.isatty():
+            environment |= {"TQDM_MININTERVAL": "15"}
+        if profile == "fast":  # seconds a cell: where notebooks fill the processors, workers cost more than they bring
+            environment |= {"LOKY_MAX_CPU_COUNT": str(max(1, (os.cpu_count() or 1) // min(jobs, len(stale))))}
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        outcome = "done" if done.returncode == 0 else "FAILED"
+        print(f"{source.stem}: {outcome} in {time.monotonic() - started:.0f} s", flush=True)
+        return None if done.returncode == 0 else source.stem
+
+    with ThreadPoolExecutor(jobs) as pool:
+        failed = [name for name in pool.map(execute, range(len(stale))) if name]
+    if failed:
+        raise BuildFailed(f"{', '.join(failed)} failed (messages above); the book was left as it was")
+    return results
+
+
+def _compose(notebooks: list[Path], executed: list[Path], records: list[dict], folder: Path) -> list[Path]:
+    for source, run in zip(notebooks, executed, strict=True):
+        write(folder / run.name, nbformat.writes(stage.composed(source, run, records)) + "\n")
+    return [folder / run.name for run in executed]
+
+
+def _publish_notebooks(executed: list[Path], target: Path) -> None:
+    for path in executed:
+        write(target / path.name, path.read_text(encoding="utf-8"))
+    for leftover in set(target.glob("*.ipynb")) - {target / path.name for path in executed}:
+        leftover.unlink()

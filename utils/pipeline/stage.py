@@ -1,0 +1,201 @@
+"""The staged tree that the book is rendered from, and the rendering.
+
+The tree has the shape of the sources, so that links on pages point at sources: their Markdown, captions and tags as they are
+now, the outputs of the executed notebooks, and every card made anew from its record. So a wording costs no run.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from utils.claims import RECORD, display
+from utils.claims.items import Item
+from utils.claims.register import registry
+from utils.experiments import benchmark
+from utils.files import ROOT, write_atomically
+from utils.fingerprint import files_fingerprint
+from utils.pipeline import colophon, publish, report
+from utils.pipeline.execute import PINNED
+
+__all__ = ["BuildFailed", "as_json", "composed", "render", "stage", "write"]
+
+
+class BuildFailed(RuntimeError):
+    """The book cannot be published; the message says why and what was left as it was."""
+
+
+def composed(source: Path, executed: Path, records: list[dict]) -> nbformat.NotebookNode:
+    """A notebook as it reads now, with the outputs of its run.
+
+    Parameters
+    ----------
+    source : Path
+    executed : Path
+        A run of the same code cells.
+    records : list of dict
+        Verdicts by the registry as it is now.
+
+    Returns
+    -------
+    NotebookNode
+    """
+    cards = {record["id"]: record for record in records}
+    notebook, run = (nbformat.read(path, as_version=4) for path in (source, executed))
+    notebook.metadata = run.metadata
+    ran = [cell for cell in run.cells if cell.cell_type == "code"]
+    own = [cell for cell in ran if "injected-parameters" not in cell.metadata.get("tags", [])]
+    injected = [(position, cell) for position, cell in enumerate(ran) if cell not in own]
+    code = [position for position, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for position, cell in zip(code, own, strict=True):
+        notebook.cells[position] |= {"outputs": cell.outputs, "execution_count": cell.execution_count}
+        for output in cell.outputs:
+            if evidence := output.get("metadata", {}).get(RECORD):
+                record = cards[evidence["id"]]
+                output.data |= {"text/html": display.card(record), "text/plain": display.line(record)}
+    for (
+        position,
+        cell,
+    ) in injected:  # what -p or the profile changed stands after the defaults, for those who open the file
+        notebook.cells.insert(code[position - 1] + 1, cell)
+    return notebook
+
+
+def stage(out: Path, executed: list[Path], made: dict, chosen: list[Item], repository: str | None) -> Path:
+    """Write the staged tree.
+
+    Parameters
+    ----------
+    out : Path
+        ``_build``.
+    executed : list of Path
+        As composed.
+    made : dict
+        What ``claims.json`` will hold.
+    chosen : list of Item
+    repository : str, optional
+        Address that the pages' buttons lead to.
+
+    Returns
+    -------
+    Path
+        Of the tree.
+
+    Raises
+    ------
+    BuildFailed
+        If a notebook's first cell cannot be given the address.
+    """
+    tree = out / "stage"
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(ROOT / "book", tree / "book")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, tree / name)
+    (tree / "notebooks").mkdir()
+    for path in executed:
+        shutil.copy(path, tree / "notebooks" / path.name)
+    write(tree / "book" / "_static" / "claims.json", as_json(made))
+    _generate(tree / "book" / "_generated", out, executed, made, chosen)
+    if repository:
+        _with_buttons(tree, repository)
+    return tree
+
+
+def _with_buttons(tree: Path, repository: str) -> None:
+    """Buttons that open the published repository's notebooks; and those that pages offer to download know it as well."""
+    config = tree / "_config.yml"
+    settings = publish.with_buttons(yaml.safe_load(config.read_text(encoding="utf-8")), repository)
+    write(config, yaml.safe_dump(settings, sort_keys=False))
+    for path in (tree / "notebooks").iterdir():
+        try:
+            write(path, publish.stamped(path.read_text(encoding="utf-8"), repository, publish.revision()))
+        except ValueError as error:
+            raise BuildFailed(f"{path.stem}: {error}") from error
+
+
+def _generate(folder: Path, out: Path, executed: list[Path], made: dict, chosen: list[Item]) -> None:
+    """What the pages of ``book`` include: everything on them that depends on how the build came out."""
+    records, titles = made["claims"], colophon.titles(executed)
+    write(folder / "counts.md", report.counts(chosen, records))
+    write(folder / "overview.html", report.overview(chosen, records))
+    write(folder / "filters.html", report.filters(chosen, records, titles))
+    for part, ours in (("paper", False), ("ours", True)):
+        write(folder / f"ledger_{part}.html", report.ledger_table(chosen, records, registry(), ours=ours))
+    write(folder / "error_budget.md", report.budget(records))
+    write(folder / "run.html", colophon.run(made, titles))
+    if shown := colophon.picture(executed[0]):
+        write(folder / "picture.svg", shown[0])
+        write(folder / "picture.md", shown[1])
+    kept = ROOT / "book" / "agreement.json"
+    if kept.exists():
+        write(folder / "agreement.html", colophon.agreements(json.loads(kept.read_text(encoding="utf-8"))))
+    # This machine's benchmark where one was run, else the committed one; the page says which.
+    measured = next((path for path in (out / "bench.json", ROOT / "book" / "bench.json") if path.exists()), None)
+    if measured:
+        record = json.loads(measured.read_text(encoding="utf-8"))
+        write(folder / "bench_table.html", benchmark.table(record))
+        benchmark.figure(record, folder / "bench.svg")
+
+
+def render(tree: Path, out: Path) -> Path:
+    """Render the staged tree, unless the pages that are there are made of the same, and move the pages into place.
+
+    Parameters
+    ----------
+    tree : Path
+    out : Path
+        ``_build``.
+
+    Returns
+    -------
+    Path
+        The landing page.
+
+    Raises
+    ------
+    BuildFailed
+        If rendering warns.
+    """
+    html = out / "html"
+    stamp = html / ".digest"
+    # The API pages are made of docstrings.
+    digest = files_fingerprint(tree, "**/*") + files_fingerprint(ROOT, "requirements.txt", "utils/**/*.py")
+    if stamp.exists() and stamp.read_text() == digest:
+        print("pages unchanged")
+        return html / "index.html"
+    fresh = out / "render"
+    shutil.rmtree(fresh, ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(tree), "--path-output", str(fresh)]
+    done = subprocess.run(
+        [*command, "-W", "-n", "--keep-going"],
+        env=os.environ | PINNED | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode or not (fresh / "_build" / "html" / "index.html").exists():
+        raise BuildFailed(f"rendering failed, warnings count as errors:\n{done.stdout[-1500:]}\n{done.stderr[-6000:]}")
+    (fresh / "_build" / "html" / ".digest").write_text(digest)
+    previous = out / "html.previous"
+    shutil.rmtree(previous, ignore_errors=True)
+    if html.exists():
+        html.rename(previous)
+    (fresh / "_build" / "html").rename(html)
+    shutil.rmtree(previous, ignore_errors=True)
+    shutil.rmtree(fresh, ignore_errors=True)
+    return html / "index.html"
+
+
+def as_json(value: dict) -> str:
+    """As ``claims.json`` is written."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file atomically, its folder first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text)

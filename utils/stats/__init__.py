@@ -1,0 +1,1 @@
+"""Samples to intervals to comparisons, and how often the rule errs."""

@@ -1,0 +1,47 @@
+"""Numbers, short sentences and verdicts as text, in the form a reader expects."""
+
+import re
+from html import escape
+
+__all__ = ["MARKS", "badge", "link", "number", "prose"]
+
+MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not judged": "–"}
+
+
+def number(x: float | None) -> str:
+    """A number with three significant digits, in the form a reader expects; ``None`` is an open end."""
+    if x is None:
+        return "∞"
+    if x != 0 and not 1e-3 <= abs(x) < 1e4:
+        mantissa, exponent = f"{x:.2e}".split("e")
+        power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"{float(mantissa):g}·10{power}".replace("-", "−")
+    return (f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.3g}").replace("-", "−")
+
+
+def prose(text: str) -> str:
+    """HTML of a sentence of the registry, its exponents ``^ℓ`` and ``^(−1/2)`` and indices ``_ℓ`` as such."""
+    raised = re.sub(r"\^(?:\(([^()]*)\)|(\w))", lambda found: f"<sup>{found[1] or found[2]}</sup>", escape(text))
+    return re.sub(r"_([ℓνkn])(?![a-z])", r"<sub>\1</sub>", raised)
+
+
+def badge(verdict: str) -> str:
+    """A verdict, or that there is none, in a colour and a mark of its own."""
+    return f'<span class="verdict verdict-{verdict.replace(" ", "-")}">{MARKS[verdict]} {verdict}</span>'
+
+
+def link(claim_id: str, entry: dict) -> str:
+    """HTML link from a notebook to the card of a claim, with the verdict that the registry commits to.
+
+    Parameters
+    ----------
+    claim_id : str
+    entry : dict
+        The claim's entry in the registry, or its record. No book is published whose verdict differs from the registry's.
+
+    Returns
+    -------
+    str
+    """
+    anchor = f"claim-{claim_id.replace('.', '-')}"
+    return f'<a href="{entry["notebook"]}.html#{anchor}"><code>{escape(claim_id)}</code></a> {badge(entry["verdict"])}'

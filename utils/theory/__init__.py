@@ -1,0 +1,61 @@
+"""What theory predicts: the paper's bounds, as printed and as proved, and sharper statements it does not give.
+
+Functions of a spectrum take ``lam`` of shape (..., n), the eigenvalues of C = HᵀH/‖H‖_F² (non-negative, sum 1).
+The paper's α is called ``lambda_min`` where the proof uses it and ``sigma_min`` where the statement prints it.
+"""
+
+from utils.theory.backprop import (
+    epsilon_growth,
+    gradient_growth,
+    orthogonal_energy,
+    overflow_depth,
+    relu_gradient_growth,
+)
+from utils.theory.bounds import (
+    average_bound,
+    largest_gap,
+    lemma4_constant,
+    lemma7_bound,
+    lemma8_constant,
+    theorem1_bound,
+    theorem1_bound_printed,
+    theorem1_bound_sharp,
+    theorem5_bound,
+)
+from utils.theory.limits import (
+    centred_mean_square_gap,
+    expected_square_gap,
+    gap_floor,
+    infinite_width_map,
+    infinite_width_path,
+    local_rate,
+    mixture_ratio,
+    spectral_gap,
+    vanilla_drift,
+)
+
+__all__ = [
+    "average_bound",
+    "centred_mean_square_gap",
+    "epsilon_growth",
+    "expected_square_gap",
+    "gap_floor",
+    "gradient_growth",
+    "infinite_width_map",
+    "infinite_width_path",
+    "largest_gap",
+    "lemma4_constant",
+    "lemma7_bound",
+    "lemma8_constant",
+    "local_rate",
+    "mixture_ratio",
+    "orthogonal_energy",
+    "overflow_depth",
+    "relu_gradient_growth",
+    "spectral_gap",
+    "theorem1_bound",
+    "theorem1_bound_printed",
+    "theorem1_bound_sharp",
+    "theorem5_bound",
+    "vanilla_drift",
+]
