@@ -127,10 +127,7 @@ def test_every_message_on_the_page_is_real(root, registry, tmp_path, monkeypatch
     seen.append(str(error.value))
     # While it is judged.
     ours, wrong = (Measurement("width 128", x, target=1.0, error=0.01) for x in (1.0, 3.0))
-    for cells, controls in (
-        ([ours], {}),
-        ([Measurement("width 128", [1.0] * 7)], {"vanilla network": [wrong]}),
-    ):
+    for cells, controls in (([ours], {}), ([Measurement("width 128", [1.0] * 7)], {"vanilla network": [wrong]})):
         with pytest.raises(ValueError) as error:
             claims.judge("pair", cells, controls=controls, scale="made up")
         seen.append(str(error.value))

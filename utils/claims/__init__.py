@@ -3,11 +3,4 @@
 from utils.claims.register import published, registry
 from utils.claims.verdict import RECORD, Verdict, again, judge
 
-__all__ = [
-    "RECORD",
-    "Verdict",
-    "again",
-    "judge",
-    "published",
-    "registry",
-]
+__all__ = ["RECORD", "Verdict", "again", "judge", "published", "registry"]

@@ -61,10 +61,7 @@ def read(path: Path = ITEMS) -> list[Item]:
     if set(parts) != set(PARTS):
         raise ValueError(f"{path}: has the parts {sorted(parts)}, expected {sorted(PARTS)}")
     items = [_item(entry, part == "ours", path) for part in PARTS for entry in parts[part] or []]
-    for what, names in (
-        ("item", [i.item for i in items]),
-        ("claim", [c for i in items for c in i.claims]),
-    ):
+    for what, names in (("item", [i.item for i in items]), ("claim", [c for i in items for c in i.claims])):
         twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:
             raise ValueError(f"{path}: {what} {twice[0]!r} stands there more than once; one place each")

@@ -262,11 +262,7 @@ def figure(record: dict, path: Path) -> None:
     for name, color, label in lines:
         mine = [r for r in record["ratios"] if r["id"].startswith(f"layer-{name}-")]
         axis.plot(
-            [int(r["id"].rsplit("-", 1)[1]) for r in mine],
-            [r["ratio"] for r in mine],
-            "o-",
-            color=color,
-            label=label,
+            [int(r["id"].rsplit("-", 1)[1]) for r in mine], [r["ratio"] for r in mine], "o-", color=color, label=label
         )
     widths = np.array(LAYER_WIDTHS)
     axis.plot(widths, widths / 8, color=THEORY, linestyle="--", label="$d/n$, the ratio of normal variates")

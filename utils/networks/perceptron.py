@@ -15,15 +15,7 @@ from torch.nn.utils import parametrizations, parametrize
 
 from utils.networks.layers import ACTIVATIONS, NORMS, Linear
 
-__all__ = [
-    "evaluating",
-    "hidden_maps",
-    "linear_maps",
-    "mlp",
-    "representations",
-    "weight_matrices",
-    "weight_normalised",
-]
+__all__ = ["evaluating", "hidden_maps", "linear_maps", "mlp", "representations", "weight_matrices", "weight_normalised"]
 
 
 def mlp(

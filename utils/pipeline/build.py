@@ -137,7 +137,7 @@ def _execute(notebooks: list[Path], cache: Path, profile: str, jobs: int) -> lis
     def execute(position: int) -> str | None:
         source, result = stale[position]
         started = time.monotonic()
-        command = [sys.executable, "-m", "utils.pipeline.execute", str(source), str(result), "--profile", profile]
+        command = [sys.executable, "-m", "utils.run", str(source), str(result), "--profile", profile]
         environment = os.environ | PINNED | {"TQDM_POSITION": str(position % jobs)}
         if not sys.stderr.isatty():
             environment |= {"TQDM_MININTERVAL": "15"}
