@@ -61,7 +61,7 @@ def install_missing(needed: Sequence[str] = NEEDED) -> list[str]:
         raise SystemExit(f"The companion's code needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     import tomllib  # from 3.11 on
 
-    text = Path(__file__).parent.with_name("pyproject.toml").read_text(encoding="utf-8")
+    text = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8")
     ranges = {_name(line): line for line in tomllib.loads(text)["project"]["dependencies"]}
     missing = [ranges[name] for name in needed if not _is_installed(name)]
     if missing:
@@ -82,3 +82,7 @@ def _is_installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+if __name__ == "__main__":
+    install_missing()

@@ -1,7 +1,8 @@
 """What a notebook measured at one setting of a claim, and the few numbers of it that a verdict needs."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -66,6 +67,8 @@ class Measurement:
         Largest value the quantity can take: a bound at or above it is vacuous. Infinite if there is none.
     error : float, optional
         For a number computed rather than sampled: how far it may be off.
+    at : mapping of str to object
+        Coordinates of the setting, ``{"layer": 3, "width": 8}``, for figures and tables.
 
     Examples
     --------
@@ -79,6 +82,7 @@ class Measurement:
     tolerance: float = 1.0
     limit: float = math.inf
     error: float | None = None
+    at: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def vacuous(self) -> bool:

@@ -1,0 +1,1 @@
+"""What notebooks measure again and again, one module a theme."""
