@@ -58,13 +58,13 @@ def gram_root(h: Tensor) -> tuple[Tensor, Tensor]:
     n, runs = h.shape[-1], once.shape[:-2]
     roots, orders = [], []
     for one in once.flatten(end_dim=-3) if runs else [once]:
-        r, order = scipy.linalg.qr(one.cpu().numpy(), mode="r", pivoting=True)
+        r, pivots = scipy.linalg.qr(one.cpu().numpy(), mode="r", pivoting=True)
         r = r[:n]
         rank = int((np.abs(np.diagonal(r)) > 8 * max(one.shape) * np.finfo(r.dtype).eps * abs(r[0, 0])).sum())
-        root = np.zeros((n, n), r.dtype)
-        root[:rank] = r[:rank]
-        roots.append(torch.from_numpy(root))
-        orders.append(torch.from_numpy(np.argsort(order)))
+        kept = np.zeros((n, n), r.dtype)
+        kept[:rank] = r[:rank]
+        roots.append(torch.from_numpy(kept))
+        orders.append(torch.from_numpy(np.argsort(pivots)))
     root = torch.stack(roots).reshape(*runs, n, n).to(h)
     order = torch.stack(orders).reshape(*runs, 1, n).to(h.device)
     return root.expand(*h.shape[:-2], n, n), order.expand(*h.shape[:-2], n, n)

@@ -289,7 +289,7 @@ def _exact_bn(r: Tensor, width: int, depth: int, generator: torch.Generator, dra
     r = r.reshape(-1, n, n)  # one batch dimension: what small products spend most of their time on is shapes
     rows = max(1, min(width, BLOCK // (n * len(r))))
     for _ in range(depth):
-        a = None
+        a = torch.zeros_like(r)
         lower = r.mT.to(draws)
         for start in range(0, width, rows):
             # One column a row of W: sums over the batch then run along contiguous memory.
@@ -297,8 +297,7 @@ def _exact_bn(r: Tensor, width: int, depth: int, generator: torch.Generator, dra
             w = torch.randn(shape, generator=generator, dtype=draws, device=r.device)
             scale = torch.bmm(lower, w).square_().sum(-2, keepdim=True).rsqrt_()
             w *= scale.nan_to_num_(posinf=0)  # a draw of exactly zero has no direction: leave it out
-            block = torch.bmm(w, w.mT).to(r.dtype)
-            a = block if a is None else a.add_(block)
+            a += torch.bmm(w, w.mT).to(r.dtype)
         r = torch.bmm(psd_root(a.div_(width)), r)
         yield r.reshape(*runs, n, n)
 

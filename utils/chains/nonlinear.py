@@ -105,16 +105,15 @@ def _exact(f: Tensor, activation, width, depth, generator, centred, row_norm, dr
         lower = psd_root(kernel).mT.to(draws)
         if centred:
             lower = lower - lower.mean(-2, keepdim=True)
-        seen, kernel = 0, 0
+        seen, kernel = torch.zeros_like(kernel), torch.zeros_like(kernel)
         for start in range(0, width, rows):
             # One column a row of W: sums over the batch then run along contiguous memory.
             shape = (len(lower), n, min(rows, width - start))
             q = torch.bmm(lower, torch.randn(shape, generator=generator, dtype=draws, device=f.device))
-            q *= (
-                q.square().sum(-2, keepdim=True).rsqrt_().nan_to_num_(posinf=0)
-            )  # a draw of exactly zero has no direction
-            seen = seen + torch.bmm(q, q.mT).to(f.dtype)
+            # A draw of exactly zero has no direction.
+            q *= q.square().sum(-2, keepdim=True).rsqrt_().nan_to_num_(posinf=0)
+            seen += torch.bmm(q, q.mT).to(f.dtype)
             q = activation(row_norm * q)
-            kernel = kernel + torch.bmm(q, q.mT).to(f.dtype)
+            kernel += torch.bmm(q, q.mT).to(f.dtype)
         kernel = kernel / width
         yield psd_root(seen / width).reshape(*runs, n, n)

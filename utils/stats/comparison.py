@@ -104,11 +104,11 @@ def half_fall(at: list[int], curve: list[float]) -> float:
     >>> half_fall([0, 10, 20, 40], [4.0, 1.5, 1.0, 0.0])
     0.25
     """
-    curve = np.asarray(curve)
-    if not np.isfinite(curve).all():
+    values = np.asarray(curve)
+    if not np.isfinite(values).all():
         return 1.0
-    middle = (curve[0] + curve[-1]) / 2
-    there = curve <= middle if curve[-1] < curve[0] else curve >= middle
+    middle = (values[0] + values[-1]) / 2
+    there = values <= middle if values[-1] < values[0] else values >= middle
     return at[int(np.argmax(there))] / at[-1]
 
 

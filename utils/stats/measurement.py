@@ -114,15 +114,14 @@ class Measurement:
             raise ValueError(f"{what}: tolerance={self.tolerance!r}, expected a positive number")
         if self.error is not None and x.size != 1:
             raise ValueError(f"{what}: a computed number has one value and an error, not {x.size}")
-        computed = self.error is not None
         spread = x.std(ddof=1) / math.sqrt(x.size) if x.size > 1 else math.nan
         return Summary(
             label=self.label,
             mean=float(x.mean()),
-            standard_error=0.0 if computed else float(spread),
-            samples=0 if computed else x.size,
+            standard_error=float(spread) if self.error is None else 0.0,
+            samples=x.size if self.error is None else 0,
             target=float(self.target),
             tolerance=float(self.tolerance),
             limit=float(self.limit) if math.isfinite(self.limit) else None,
-            error=float(self.error) if computed else None,
+            error=None if self.error is None else float(self.error),
         )
