@@ -79,7 +79,7 @@ def told(*messages):
 
 
 def test_the_page_leads_to_a_green_build(root):
-    done = run(root, "utils.pipeline.build")
+    done = run(root, "utils.build")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pair: supported: largest deviation" in done.stdout and "The book is ready" in done.stdout
     assert 'id="claim-pair"' in (root / "_build" / "html" / "notebooks" / f"{NAME}.html").read_text()
@@ -142,7 +142,7 @@ def test_every_message_on_the_page_is_real(root, registry, tmp_path, monkeypatch
     toc = root / "_toc.yml"
     text = toc.read_text()
     toc.write_text(text.replace("- file: notebooks/12_two_samples\n", ""))
-    seen.append(run(root, "utils.pipeline.build").stderr)
+    seen.append(run(root, "utils.build").stderr)
     toc.write_text(text)
     seen.append((ROOT / "tests" / "test_sabotage.py").read_text())
 

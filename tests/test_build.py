@@ -10,7 +10,7 @@ from books import JUDGE, book, notebook, run
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     root = book(tmp_path_factory.mktemp("book"))
-    done = run(root, "utils.pipeline.build")
+    done = run(root, "utils.build")
     assert done.returncode == 0, done.stdout + done.stderr
     return root
 
@@ -80,7 +80,7 @@ def test_a_book_without_an_address_has_no_buttons_that_would_lead_nowhere(built)
 
 def test_nothing_changed_runs_nothing(built):
     before = snapshot(built)
-    done = run(built, "utils.pipeline.build")
+    done = run(built, "utils.build")
     assert "0 to run, 2 unchanged" in done.stdout and "pages unchanged" in done.stdout
     assert snapshot(built) == before
 
@@ -93,31 +93,31 @@ def test_what_depends_on_a_change_runs_again(changed):
     ):
         with (changed / "utils" / f"{module}.py").open("a") as file:
             file.write("\n# changed\n")
-        assert outcome in run(changed, "utils.pipeline.build").stdout
+        assert outcome in run(changed, "utils.build").stdout
     notebook(changed / "notebooks" / "second.ipynb", "width * 3")
-    assert "1 to run, 1 unchanged" in run(changed, "utils.pipeline.build").stdout
+    assert "1 to run, 1 unchanged" in run(changed, "utils.build").stdout
     assert "width * 3" in (changed / "_build" / "html" / "notebooks" / "second.html").read_text().replace(
         "</span>", ""
     ).replace('<span class="o">', "").replace('<span class="n">', "").replace('<span class="mi">', "")
 
 
 def test_profiles_have_caches_of_their_own_and_a_changed_profile_runs_again(changed):
-    assert "2 to run" in run(changed, "utils.pipeline.build", "--profile", "cifar").stdout
+    assert "2 to run" in run(changed, "utils.build", "--profile", "cifar").stdout
     assert json.loads((changed / "_build" / "claims.json").read_text())["profile"] == "cifar"
     (changed / "notebooks" / "profiles.yml").write_text("cifar:\n  second: {width: 32}\n")
-    assert "1 to run, 1 unchanged" in run(changed, "utils.pipeline.build", "--profile", "cifar").stdout
-    run(changed, "utils.pipeline.build")
+    assert "1 to run, 1 unchanged" in run(changed, "utils.build", "--profile", "cifar").stdout
+    run(changed, "utils.build")
 
 
 def test_a_corrupt_cache_entry_is_run_again(built):
     entry = built / "_build" / "cache" / "fast" / "second.ipynb"
     entry.write_text(entry.read_text()[:-40])
-    assert "1 to run, 1 unchanged" in run(built, "utils.pipeline.build").stdout
+    assert "1 to run, 1 unchanged" in run(built, "utils.build").stdout
 
 
 def failing(root, words, *arguments):
     before = snapshot(root)
-    done = run(root, "utils.pipeline.build", *arguments)
+    done = run(root, "utils.build", *arguments)
     assert done.returncode == 1, done.stdout
     assert words in done.stdout + done.stderr
     assert 'Traceback (most recent call last):\n  File "<frozen runpy>' not in done.stderr

@@ -12,31 +12,31 @@ HONEST = ("normal", "gap of four samples", "one of two outcomes")
 
 @pytest.mark.parametrize("kind", ["slack", "deviation"])
 @pytest.mark.parametrize("law", HONEST)
-@pytest.mark.parametrize(("samples", "cells"), [(10, 1), (20, 8), (100, 3)])
-def test_a_truth_on_the_edge_is_decided_no_more_often_than_declared(kind, law, samples, cells):
-    found = outcomes(kind, law=law, samples=samples, cells=cells, shift=0, **SETTING)
+@pytest.mark.parametrize(("samples", "settings"), [(10, 1), (20, 8), (100, 3)])
+def test_a_truth_on_the_edge_is_decided_no_more_often_than_declared(kind, law, samples, settings):
+    found = outcomes(kind, law=law, samples=samples, settings=settings, shift=0, **SETTING)
     for wrong in ("refuted", "supported"):
         assert at_most(found.count(wrong), SEEDS, ALPHA), (wrong, found.count(wrong))
 
 
 @pytest.mark.parametrize("kind", ["slack", "deviation"])
-@pytest.mark.parametrize(("samples", "cells"), [(10, 1), (20, 8)])
-def test_a_violation_of_the_detectable_size_is_seen_as_often_as_declared(kind, samples, cells):
-    found = outcomes(kind, law="normal", samples=samples, cells=cells, shift=1, **SETTING)
+@pytest.mark.parametrize(("samples", "settings"), [(10, 1), (20, 8)])
+def test_a_violation_of_the_detectable_size_is_seen_as_often_as_declared(kind, samples, settings):
+    found = outcomes(kind, law="normal", samples=samples, settings=settings, shift=1, **SETTING)
     assert at_most(SEEDS - found.count("refuted"), SEEDS, 0.05)
     assert "supported" not in found
 
 
 @pytest.mark.parametrize("kind", ["slack", "deviation"])
 def test_what_holds_with_room_to_spare_is_supported(kind):
-    found = outcomes(kind, law="normal", samples=20, cells=1, shift=-1, **SETTING)
+    found = outcomes(kind, law="normal", samples=20, settings=1, shift=-1, **SETTING)
     assert at_most(SEEDS - found.count("supported"), SEEDS, 0.05)
     assert "refuted" not in found
 
 
 def test_strongly_skewed_and_few_samples_err_more_often_than_declared_and_more_of_them_less():
     def wrong(samples):
-        return outcomes("slack", law="gap of two samples", samples=samples, cells=1, shift=0, **SETTING).count(
+        return outcomes("slack", law="gap of two samples", samples=samples, settings=1, shift=0, **SETTING).count(
             "supported"
         )
 

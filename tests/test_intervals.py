@@ -13,26 +13,26 @@ def x():
     return np.random.default_rng(3).normal(2.0, 1.0, 50)
 
 
-def test_one_cell_is_students_interval(x):
+def test_one_setting_is_students_interval(x):
     """Against SciPy's own t interval of a mean."""
     low, high = stats.t.interval(0.99, len(x) - 1, x.mean(), stats.sem(x))
     found = least_slack([Measurement("a", x, target=5.0)], 0.01)
     assert found.interval == pytest.approx((5 - high, 5 - low))
     assert found.value == pytest.approx(5 - x.mean())
-    assert (found.samples, found.cells, found.vacuous, found.where) == (50, 1, 0, "a")
+    assert (found.samples, found.settings, found.vacuous, found.where) == (50, 1, 0, "a")
 
 
-def test_cells_share_the_error_rate(x):
-    """Two equal cells: each gets half of alpha."""
+def test_settings_share_the_error_rate(x):
+    """Two equal settings: each gets half of alpha."""
     alone = least_slack([Measurement("a", x, 5.0)], 0.005).interval
     together = least_slack([Measurement("a", x, 5.0), Measurement("b", x, 5.0)], 0.01).interval
     assert together == pytest.approx(alone)
 
 
-def test_least_slack_is_decided_by_the_tightest_cell_and_skips_vacuous_ones(x):
-    cells = [Measurement("wide", x, 5.0), Measurement("tight", x, 2.1), Measurement("vacuous", x, 3.0, limit=3.0)]
-    found = least_slack(cells, 0.01)
-    assert (found.where, found.cells, found.vacuous) == ("tight", 2, 1)
+def test_least_slack_is_decided_by_the_tightest_setting_and_skips_vacuous_ones(x):
+    measured = [Measurement("wide", x, 5.0), Measurement("tight", x, 2.1), Measurement("vacuous", x, 3.0, limit=3.0)]
+    found = least_slack(measured, 0.01)
+    assert (found.where, found.settings, found.vacuous) == ("tight", 2, 1)
     assert found.value == pytest.approx(2.1 - x.mean())
 
 
@@ -42,8 +42,8 @@ def test_a_bound_below_the_limit_counts_one_at_it_does_not():
 
 
 def test_worst_deviation_counts_both_directions_in_units_of_tolerance(x):
-    cells = [Measurement("above", x, 1.9, 0.5), Measurement("below", x, 3.0, 0.1)]
-    found = worst_deviation(cells, 0.01)
+    measured = [Measurement("above", x, 1.9, 0.5), Measurement("below", x, 3.0, 0.1)]
+    found = worst_deviation(measured, 0.01)
     assert found.where == "below"
     assert found.value == pytest.approx((3 - x.mean()) / 0.1)
     low, high = found.interval
@@ -61,13 +61,13 @@ def test_computed_numbers_carry_their_error():
 
 
 def test_intervals_cover_at_their_declared_rate():
-    """400 seeds at alpha = 0.05 over three cells: the true least slack is missed no more often than declared."""
+    """400 seeds at alpha = 0.05 over three settings: the true least slack is missed no more often than declared."""
     rng = np.random.default_rng(1)
     truth = min(1.0 - m for m in (0.0, 0.1, 0.2))
     missed = 0
     for _ in range(400):
-        cells = [Measurement(str(m), rng.normal(m, 1, 20), 1.0) for m in (0.0, 0.1, 0.2)]
-        low, high = least_slack(cells, 0.05).interval
+        measured = [Measurement(str(m), rng.normal(m, 1, 20), 1.0) for m in (0.0, 0.1, 0.2)]
+        low, high = least_slack(measured, 0.05).interval
         missed += not low <= truth <= high
     assert missed <= stats.binom.ppf(0.999, 400, 0.05)
 
@@ -84,9 +84,9 @@ def test_a_violation_of_the_detectable_size_is_refuted_as_often_as_declared():
 
 @pytest.mark.parametrize("estimate", [least_slack, worst_deviation])
 @pytest.mark.parametrize(
-    ("cells", "words"),
+    ("measured", "words"),
     [
-        ([], "no cells"),
+        ([], "nothing to estimate from"),
         ([Measurement("few", [1.0, 2.0])], "'few': 2 samples, expected at least 8"),
         ([Measurement("nan", [math.nan] * 9)], "'nan': samples must be one row of finite"),
         ([Measurement("square", np.ones((9, 9)))], "'square'"),
@@ -95,11 +95,11 @@ def test_a_violation_of_the_detectable_size_is_refuted_as_often_as_declared():
         ([Measurement("two", [1.0, 2.0], error=0.1)], "'two': a computed number has one value"),
     ],
 )
-def test_malformed_cells_are_named(estimate, cells, words):
+def test_malformed_measurements_are_named(estimate, measured, words):
     with pytest.raises(ValueError, match=words):
-        estimate(cells, 0.01)
+        estimate(measured, 0.01)
 
 
 def test_nothing_to_judge_when_all_is_vacuous():
-    with pytest.raises(ValueError, match="every cell's bound is vacuous"):
+    with pytest.raises(ValueError, match="every bound is vacuous"):
         least_slack([Measurement("a", np.ones(9), target=2.0, limit=1.0)], 0.01)

@@ -278,11 +278,11 @@ def test_the_buttons_of_a_book_that_has_an_address(tmp_path, monkeypatch):
     html = root / "_build" / "html"
 
     monkeypatch.setenv("COMPANION_REPOSITORY", "../here")
-    done = run(root, "utils.pipeline.build")
+    done = run(root, "utils.build")
     assert done.returncode == 1 and "need https://github.com/OWNER/NAME" in done.stderr and not html.exists()
 
     monkeypatch.setenv("COMPANION_REPOSITORY", ADDRESS)
-    done = run(root, "utils.pipeline.build")
+    done = run(root, "utils.build")
     assert done.returncode == 0, done.stderr
     for name in ("first", "second"):
         links = re.findall(

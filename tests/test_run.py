@@ -24,7 +24,7 @@ def printed(path):
 
 
 def test_a_clean_run_is_put_in_place_with_its_overrides(source, out):
-    done = run(ROOT, "utils.pipeline.execute", source, out, "-p", "width", 64, "-p", "name", "b")
+    done = run(ROOT, "utils.run", source, out, "-p", "width", 64, "-p", "name", "b")
     assert done.returncode == 0, done.stderr
     assert printed(out) == "64 2 3 b\n"
     assert [p.name for p in out.parent.iterdir()] == ["n.ipynb"]
@@ -37,7 +37,7 @@ def test_a_clean_run_is_put_in_place_with_its_overrides(source, out):
 
 def test_profile_overrides_apply_and_the_command_line_wins(source, out):
     source.with_name("profiles.yml").write_text("paper:\n  n: {width: 20, depth: 5}\n")
-    assert run(ROOT, "utils.pipeline.execute", source, out, "--profile", "paper", "-p", "depth", 7).returncode == 0
+    assert run(ROOT, "utils.run", source, out, "--profile", "paper", "-p", "depth", 7).returncode == 0
     assert printed(out) == "20 2 7 a\n"
 
 
@@ -54,7 +54,7 @@ def test_profile_overrides_apply_and_the_command_line_wins(source, out):
     ],
 )
 def test_bad_usage_exits_2_and_writes_nothing(source, out, arguments, words):
-    done = run(ROOT, "utils.pipeline.execute", source, out, *arguments)
+    done = run(ROOT, "utils.run", source, out, *arguments)
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -63,7 +63,7 @@ def test_bad_usage_exits_2_and_writes_nothing(source, out, arguments, words):
 
 def test_bad_profile_entries_exit_2(source, out):
     source.with_name("profiles.yml").write_text("paper:\n  n: {widht: 20}\n")
-    done = run(ROOT, "utils.pipeline.execute", source, out, "--profile", "paper")
+    done = run(ROOT, "utils.run", source, out, "--profile", "paper")
     assert done.returncode == 2 and "widht" in done.stderr and not out.parent.exists()
 
 
@@ -74,7 +74,7 @@ def test_paths_that_cannot_be_right_exit_2(source, tmp_path):
         (source, source),
         (source, tmp_path / "o.txt"),
     ):
-        assert run(ROOT, "utils.pipeline.execute", notebook_path, out).returncode == 2
+        assert run(ROOT, "utils.run", notebook_path, out).returncode == 2
     assert source.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
 
@@ -94,7 +94,7 @@ def test_a_failed_run_leaves_the_output_alone_and_a_copy_beside_it(tmp_path, out
     source = notebook(tmp_path / "in" / "n.ipynb", "print('started')", body, "print('never')")
     out.parent.mkdir()
     out.write_text("what was there before")
-    done = run(ROOT, "utils.pipeline.execute", source, out, *arguments)
+    done = run(ROOT, "utils.run", source, out, *arguments)
     assert done.returncode == 1
     assert re.search(words, done.stderr)
     assert out.read_text() == "what was there before"
@@ -105,7 +105,7 @@ def test_a_failed_run_leaves_the_output_alone_and_a_copy_beside_it(tmp_path, out
 def test_a_later_success_removes_the_failed_copy(source, out):
     out.parent.mkdir()
     out.with_suffix(".failed.ipynb").write_text("{}")
-    assert run(ROOT, "utils.pipeline.execute", source, out).returncode == 0
+    assert run(ROOT, "utils.run", source, out).returncode == 0
     assert [p.name for p in out.parent.iterdir()] == ["n.ipynb"]
 
 
@@ -115,7 +115,7 @@ def test_an_error_output_that_stopped_nothing_is_a_failure(tmp_path, out):
     nb = nbformat.read(source, as_version=4)
     nb.cells[2].metadata["tags"] = ["raises-exception"]
     nbformat.write(nb, source)
-    done = run(ROOT, "utils.pipeline.execute", source, out)
+    done = run(ROOT, "utils.run", source, out)
     assert done.returncode == 1 and "ZeroDivisionError" in done.stderr and not out.exists()
 
 
@@ -128,6 +128,6 @@ def test_faults_finds_half_run_notebooks():
 def test_the_first_notebook_refuses_a_chain_narrower_than_its_batch(out):
     for arguments in (["-p", "width", "3"], ["-p", "widht", "64"], ["-p", "depth", "minus-one"], ["-p", "depth", "-3"]):
         done = run(
-            ROOT, "utils.pipeline.execute", ROOT / "notebooks" / "01_orthogonalization_rate.ipynb", out, *arguments
+            ROOT, "utils.run", ROOT / "notebooks" / "01_orthogonalization_rate.ipynb", out, *arguments
         )
         assert done.returncode == 2 and not out.parent.exists()

@@ -61,7 +61,7 @@ def environment(root: Path, pause: float = 0.0, **others: str) -> dict[str, str]
 
 def build(root: Path, **options) -> subprocess.CompletedProcess:
     """``python -m utils.build`` in a book."""
-    command = [sys.executable, "-m", "utils.pipeline.build"]
+    command = [sys.executable, "-m", "utils.build"]
     return subprocess.run(
         command, cwd=root, env=environment(root, **options), capture_output=True, text=True, timeout=300
     )

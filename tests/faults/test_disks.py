@@ -96,10 +96,10 @@ def test_a_build_on_a_full_disk_publishes_nothing_and_the_next_one_is_whole(root
     done = script(
         root,
         "mkdir _build && mount -t tmpfs -o size=1m none _build",
-        f"{PYTHON} -m utils.pipeline.build && exit 9",
+        f"{PYTHON} -m utils.build && exit 9",
         "ls _build",
         "mount -o remount,size=200m _build",
-        f"{PYTHON} -m utils.pipeline.build",
+        f"{PYTHON} -m utils.build",
         "cp -r _build whole && umount _build && rmdir _build && mv whole _build",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -152,11 +152,11 @@ def test_a_build_into_a_read_only_folder_says_so(root, undisturbed):
     done = script(
         root,
         READ_ONLY.format("_build"),
-        f"{PYTHON} -m utils.pipeline.build || echo status $?",
+        f"{PYTHON} -m utils.build || echo status $?",
         "umount _build",
-        f"{PYTHON} -m utils.pipeline.build",
+        f"{PYTHON} -m utils.build",
         READ_ONLY.format("_build"),  # now it is the pages that find no room, not the notebooks
-        f"{PYTHON} -m utils.pipeline.build || echo status $?",
+        f"{PYTHON} -m utils.build || echo status $?",
         "umount _build",
     )
     assert done.returncode == 0 and done.stdout.count("status 1") == 2, done.stdout + done.stderr
@@ -171,7 +171,7 @@ def test_the_build_needs_no_network(root, undisturbed):
     out = subprocess.run(without_network(PYTHON, "-c", reach), capture_output=True, text=True)
     assert "unreachable" in out.stderr, "the namespace has no way out"
     done = subprocess.run(
-        without_network(PYTHON, "-m", "utils.pipeline.build"),
+        without_network(PYTHON, "-m", "utils.build"),
         cwd=root,
         env=environment(root),
         capture_output=True,

@@ -45,7 +45,7 @@ def of_book(root):
 VICTIMS = {
     "kernel": (("ipykernel_launcher",), 1, "Kernel died"),
     "worker": (("loky", "--process-name"), 1, "A worker process managed by the executor was unexpectedly terminated"),
-    "runner": (("utils.pipeline.execute", "second"), 1, "second: FAILED"),
+    "runner": (("utils.run", "second"), 1, "second: FAILED"),
     "build": ((), -signal.SIGKILL, ""),
 }
 
@@ -53,7 +53,7 @@ VICTIMS = {
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_kill_in_the_middle_costs_only_what_was_not_finished(root, undisturbed, victim):
     words, status, message = VICTIMS[victim]
-    command, said = [sys.executable, "-m", "utils.pipeline.build"], root / "said"
+    command, said = [sys.executable, "-m", "utils.build"], root / "said"
     with said.open("w") as file:
         started = subprocess.Popen(
             command, cwd=root, env=environment(root, pause=3), stdout=file, stderr=file, start_new_session=True
@@ -63,7 +63,7 @@ def test_a_kill_in_the_middle_costs_only_what_was_not_finished(root, undisturbed
     if victim == "build":
         os.killpg(started.pid, signal.SIGKILL)
     else:
-        sweeping = [p for p in descendants(started, "utils.pipeline.execute") if "second" in " ".join(p.cmdline())]
+        sweeping = [p for p in descendants(started, "utils.run") if "second" in " ".join(p.cmdline())]
         kill(descendants(sweeping[0], *words)[0] if victim != "runner" else sweeping[0])
     assert started.wait(timeout=120) == status, said.read_text()
     assert message in said.read_text()
@@ -86,7 +86,7 @@ def test_a_kill_in_the_middle_costs_only_what_was_not_finished(root, undisturbed
 def test_a_killed_runner_leaves_nothing_that_piles_up(root):
     """Killed outright, it cannot clean up after itself: the next run does, and spares the file of one that lives."""
     target = root / "out" / "second.ipynb"
-    command = [sys.executable, "-m", "utils.pipeline.execute", "notebooks/second.ipynb", str(target)]
+    command = [sys.executable, "-m", "utils.run", "notebooks/second.ipynb", str(target)]
     first = subprocess.Popen(command, cwd=root, env=environment(root, pause=60), stderr=subprocess.DEVNULL)
     until(lambda: len(lines(root)) >= 6, process=first)
     assert len(leftovers(root)) == 1

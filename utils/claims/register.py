@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-__all__ = ["DATA", "KINDS", "content", "published", "registry"]
+__all__ = ["DATA", "KINDS", "content", "entry", "published", "registry"]
 
 DATA = Path(__file__).with_name("data")
 KINDS = ("slack", "deviation")
@@ -29,7 +29,23 @@ FIELDS = {"item", "statement", "published", "kind", "expected", "alpha", "contro
 
 @cache
 def content(folder: Path = DATA) -> dict[str, dict]:
-    """What each notebook's file holds, by the notebook's name, in the order of the names."""
+    """What each notebook's file holds.
+
+    Parameters
+    ----------
+    folder : Path
+        With one file a notebook; the companion's own by default.
+
+    Returns
+    -------
+    dict of str to dict
+        By the notebook's name, in the order of the names.
+
+    Examples
+    --------
+    >>> list(content()["02_width_floor"])
+    ['claims', 'mutations', 'short']
+    """
     files = sorted(path for path in Path(folder).glob("*.yml") if path.name != "items.yml")
     return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files}
 

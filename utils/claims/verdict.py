@@ -45,6 +45,8 @@ class Verdict:
     --------
     :func:`judge` makes them:
 
+    >>> from utils.claims.register import entry
+    >>> from utils.stats.measurement import Measurement
     >>> ours, wrong = (Measurement("n = 4", value, target=0.5, error=0.01) for value in (0.25, 0.75))
     >>> controls = {name: [wrong] for name in entry("lemma7")["controls"]}
     >>> verdict = judge("lemma7", [ours], controls=controls, scale="made up")
@@ -120,6 +122,8 @@ def judge(
     --------
     A made-up slack of 0.25 supports the claim; with 0.5 more on the measured side its controls are refuted:
 
+    >>> from utils.claims.register import entry
+    >>> from utils.stats.measurement import Measurement
     >>> ours, even, wrong = (Measurement("n = 4", value, target=0.5, error=0.01) for value in (0.25, 0.5, 0.75))
     >>> controls = {name: [wrong] for name in entry("lemma7")["controls"]}
     >>> [judge("lemma7", [one], controls=controls, scale="made up").verdict for one in (ours, wrong, even)]
@@ -201,6 +205,8 @@ def again(evidence: dict) -> Verdict:
 
     Examples
     --------
+    >>> from utils.claims.register import entry
+    >>> from utils.stats.measurement import Measurement
     >>> ours, wrong = (Measurement("n = 4", value, target=0.5, error=0.01) for value in (0.25, 0.75))
     >>> controls = {name: [wrong] for name in entry("lemma7")["controls"]}
     >>> verdict = judge("lemma7", [ours], controls=controls, scale="made up")

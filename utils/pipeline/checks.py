@@ -103,5 +103,5 @@ def _unregistered(argument: ast.expr, stem: str) -> str | None:
     if entry is None:
         return f"judges claim {argument.value!r}, which utils/claims/data/{stem}.yml does not declare"
     if entry["notebook"] != stem:
-        return f"judges claim {argument.value!r}, which is declared for {entry['notebook']}"
+        return f"judges claim {argument.value!r}, which utils/claims/data/{entry['notebook']}.yml declares"
     return None

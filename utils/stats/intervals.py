@@ -39,6 +39,7 @@ class Estimate:
 
     Examples
     --------
+    >>> from utils.stats.measurement import Measurement
     >>> estimate = least_slack([Measurement("layer 3", 0.25, target=0.75, error=0.125)], alpha=1e-4)
     >>> estimate.value, estimate.interval, estimate.where
     (0.5, (0.375, 0.625), 'layer 3')
@@ -130,6 +131,7 @@ def least_slack(measured: Measured, alpha: float) -> Estimate:
 
     Examples
     --------
+    >>> from utils.stats.measurement import Measurement
     >>> noise = np.linspace(-0.01, 0.01, 101)
     >>> measured = [Measurement("layer 1", 0.25 + noise, target=0.75), Measurement("layer 2", 0.5 + noise, target=0.75)]
     >>> estimate = least_slack(measured, alpha=1e-4)
@@ -178,6 +180,7 @@ def worst_deviation(measured: Measured, alpha: float) -> Estimate:
 
     Examples
     --------
+    >>> from utils.stats.measurement import Measurement
     >>> noise = np.linspace(-0.01, 0.01, 101)
     >>> measured = [Measurement("width 32", 1.0 + noise, target=1.25, tolerance=0.5), Measurement("width 512", 2.0 + noise, target=2.0)]
     >>> estimate = worst_deviation(measured, alpha=1e-4)

@@ -42,6 +42,11 @@ def link(claim_id: str, entry: dict) -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> link("fig1", {"notebook": "01_orthogonalization_rate", "verdict": "supported"})[:48]
+    '<a href="01_orthogonalization_rate.html#claim-fi'
     """
     anchor = f"claim-{claim_id.replace('.', '-')}"
     return f'<a href="{entry["notebook"]}.html#{anchor}"><code>{escape(claim_id)}</code></a> {badge(entry["verdict"])}'

@@ -16,8 +16,8 @@ WHY = {
     "unknown_parameter": "no parameter 'widht'; did you mean 'width'?",
     "wrong_type": "parameter 'width': 'wide' is a string, expected an integer",
     "out_of_range": "parameter 'width': 800 is out of range, expected 2 to 100",
-    "undeclared_claim": "cell 3 judges claim 'thm99', which utils/claims.yml does not declare",
-    "claim_of_another_notebook": "cell 3 judges claim 'thm1', which utils/claims.yml declares for 0",
+    "undeclared_claim": "cell 3 judges claim 'thm99', which utils/claims/data/undeclared_claim.yml does not declare",
+    "claim_of_another_notebook": "cell 3 judges claim 'thm1', which utils/claims/data/01_orthogonalization_rate.yml declares",
     "absolute_path": "cell 3 holds the path '/home/someone/results.npy'",
     "import_not_in_the_requirements": "cell 2 imports 'polars', which requirements.txt does not pin",
     "not_python": "cell 2 is not plain Python",
@@ -78,13 +78,13 @@ def test_the_build_keeps_them_out_before_anything_runs(tmp_path):
         shutil.copy(path, root / "notebooks" / path.name)
     toc = root / "_toc.yml"
     toc.write_text(toc.read_text() + "".join(f"- file: notebooks/{name}\n" for name in [*WHY, "good", "raises"]))
-    done = run(root, "utils.pipeline.build")
+    done = run(root, "utils.build")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert all(f"  {name}: " in done.stderr for name in WHY) and "good:" not in done.stderr
     assert not (root / "_build").exists(), "nothing was run"
 
 
 def test_one_that_raises_is_kept_out_by_its_run(tmp_path):
-    done = run(ROOT, "utils.pipeline.execute", BROKEN / "raises.ipynb", tmp_path / "raises.ipynb")
+    done = run(ROOT, "utils.run", BROKEN / "raises.ipynb", tmp_path / "raises.ipynb")
     assert done.returncode == 1 and "the layer is too narrow" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["raises.failed.ipynb"]

@@ -1,0 +1,121 @@
+"""What a run depends on: a change of it must show, a change of anything else must not."""
+
+import json
+
+import pytest
+from books import notebook
+
+from utils import fingerprint
+from utils.fingerprint import code_fingerprint, reached
+
+FILES = {
+    "a.py": "def f():\n    from utils import b\n",
+    "b.py": "import math",
+    "c.py": "x = 1",
+    "room/__init__.py": "from utils.room.inner import g\nfrom utils.room.other import h\n",
+    "room/inner.py": "g = 1",
+    "room/other.py": "h = 1",
+    "claims/__init__.py": "from utils.claims.verdict import judge\n",
+    "claims/verdict.py": "from utils.c import x\njudge = 1",
+}
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """Modules a → b; c; a room of two modules; the room of claims, which does not count; a notebook that imports all but c."""
+    monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+    for name, text in FILES.items():
+        path = tmp_path / "utils" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "requirements.txt").write_text("torch==1")
+    lines = "from utils.a import f\nfrom utils.room import g\nfrom utils.claims import judge"
+    notebook(tmp_path / "notebooks" / "n.ipynb", lines)
+    return tmp_path
+
+
+def of(house):
+    return code_fingerprint(house / "notebooks" / "n.ipynb", stop="claims")
+
+
+@pytest.mark.parametrize(
+    ("file", "matters"),
+    [
+        ("utils/a.py", True),
+        ("utils/b.py", True),
+        ("utils/c.py", False),
+        ("utils/room/inner.py", True),
+        ("utils/room/other.py", False),
+        ("utils/claims/verdict.py", False),
+        ("requirements.txt", True),
+    ],
+)
+def test_a_fingerprint_follows_what_code_can_reach_and_nothing_else(house, file, matters):
+    before = of(house)
+    path = house / file
+    path.write_text(path.read_text() + "\n")
+    assert (of(house) != before) == matters
+
+
+def edited(path, change):
+    content = json.loads(path.read_text())
+    change(content["cells"])
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("what", "change", "matters"),
+    [
+        ("Markdown", lambda cells: cells[0].update(source=["# Another title"]), False),
+        ("a caption", lambda cells: cells[2]["metadata"].update(mystnb={"figure": {"caption": "New."}}), False),
+        ("a tag", lambda cells: cells[2]["metadata"].update(tags=["hide-input"]), False),
+        ("code", lambda cells: cells[2].update(source=[*cells[2]["source"], "\n1"]), True),
+    ],
+)
+def test_of_a_notebook_only_code_counts(house, what, change, matters):
+    before = of(house)
+    edited(house / "notebooks" / "n.ipynb", change)
+    assert (of(house) != before) == matters, what
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import utils.c",
+        "from utils import c",
+        "from utils.c import x",
+        "from utils import room\nroom.h",
+        "from utils import room\nuse(room)",
+        "import utils.room.other",
+        "from utils.room.other import h",
+        "%magic\nimport utils.a",
+    ],
+)
+def test_every_form_of_import_is_seen(house, line):
+    path = notebook(house / "notebooks" / "m.ipynb", line)
+    before = code_fingerprint(path)
+    for name in ("c.py", "room/other.py"):
+        (house / "utils" / name).write_text("changed = True")
+    assert code_fingerprint(path) != before
+
+
+def test_a_package_handed_through_an_attribute_counts_by_that_attribute(house):
+    path = notebook(house / "notebooks" / "m.ipynb", "from utils import room\nroom.g")
+    before = code_fingerprint(path)
+    (house / "utils" / "room" / "other.py").write_text("changed = True")
+    assert code_fingerprint(path) == before
+
+
+def test_files_of_one_name_in_two_rooms_are_told_apart(house):
+    (house / "utils" / "c.py").write_text("one")
+    (house / "utils" / "room" / "c.py").write_text("two")
+    path = notebook(house / "notebooks" / "m.ipynb", "import utils.c\nimport utils.room.c")
+    before = code_fingerprint(path)
+    (house / "utils" / "c.py").write_text("two")
+    (house / "utils" / "room" / "c.py").write_text("one")
+    assert code_fingerprint(path) != before
+
+
+def test_what_is_taken_from_a_room_that_does_not_count_is_named(house):
+    files, names = reached(house / "notebooks" / "n.ipynb", stop="claims")
+    assert names == {"verdict.judge"} and not any("claims" in path.parts for path in files)
