@@ -14,18 +14,19 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-faults mutate test-book sabotage lint bench lab lock clean distclean
+.PHONY: help book test lint check test-faults test-book mutation bench lab hooks lock clean distclean
 
 help:
 	@echo "make book [PROFILE=fast|cifar|paper]  run every notebook, judge every claim, build _build/html/index.html"
-	@echo "make test                             unit, law and gate tests"
+	@echo "make book SEED=1                      judge the whole book on another seed and say what differs; publish nothing"
+	@echo "make check                            lint, format, import contract, types, unit tests: a minute"
+	@echo "make test                             all tests but the next two: units, samplers' law, small books, JupyterLab"
 	@echo "make test-faults                      killed processes, full disks, no network, a Dask cluster: all real, minutes"
-	@echo "make mutate                           break what the fault tests guard and see each of them fail (an hour)"
 	@echo "make test-book                        the built book in a browser: offline, accessible, every link, the explorer"
-	@echo "make sabotage                         break one thing at a time and judge again, at full size (an hour)"
+	@echo "make mutation                         break one thing at a time and judge again, at full size (an hour)"
 	@echo "make bench                            the sampler's speed against direct simulation, as ratios"
 	@echo "make lab                              JupyterLab on the notebooks"
-	@echo "make lint                             ruff on code and notebooks"
+	@echo "make hooks                            install the pre-commit hooks: the same checks at every commit"
 	@echo "make lock                             resolve pyproject.toml into requirements.txt"
 	@echo "make clean | make distclean           remove what was built | and the environment too"
 
@@ -42,16 +43,13 @@ $(BROWSER): $(READY) tests/book/requirements.txt
 	@touch $@
 
 book: $(READY)
-	@$(BIN)/python -m utils.build --profile $(PROFILE)
+	@$(BIN)/python -m utils.build --profile $(PROFILE) $(if $(SEED),--seed $(SEED))
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(TWO)
 
 test-faults: $(READY)
 	@$(BIN)/python -m pytest -m faults $(TWO)
-
-mutate: $(READY)
-	@$(BIN)/python tests/faults/mutate.py
 
 # Playwright drives the system's Chromium; it downloads none of its own.
 test-book: $(BROWSER)
@@ -63,9 +61,9 @@ test-book: $(BROWSER)
 			echo "make test-book needs Chromium: install it (Debian: apt install chromium) or set CHROMIUM to its path" >&2; exit 1; \
 		fi; \
 	fi
-	@$(BIN)/python -m pytest tests/book
+	@$(BIN)/python -m pytest tests/book $(TWO)
 
-sabotage: $(READY)
+mutation: $(READY)
 	@$(BIN)/python -m utils.mutation.suite --form long
 
 bench: $(READY)
@@ -73,6 +71,15 @@ bench: $(READY)
 
 lint: $(READY)
 	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check --quiet . || { echo "not formatted: run .venv/bin/ruff format ." >&2; exit 1; }
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy
+
+check: lint
+	@$(BIN)/python -m pytest -m "not slow and not faults" $(TWO)
+
+hooks: $(READY)
+	@$(BIN)/pre-commit install
 
 lab: $(READY)
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks

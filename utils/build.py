@@ -1,10 +1,10 @@
-"""Build the book: ``python -m utils.build [--profile P]``; see :mod:`utils.pipeline.build`."""
+"""Build the book: ``python -m utils.build [--profile P] [--seed S]``; see :mod:`utils.pipeline.build`."""
 
 import argparse
 import sys
 import time
 
-from utils.pipeline.build import BuildFailed, build
+from utils.pipeline.build import BuildFailed, build, other_seed
 from utils.pipeline.parameters import PROFILES
 
 __all__ = ["main"]
@@ -14,9 +14,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m utils.build", description=__doc__)
     parser.add_argument("--profile", default="fast", choices=PROFILES)
+    parser.add_argument(
+        "--seed", type=int, help="judge the whole book on another seed and say what differs; publish nothing"
+    )
     options = parser.parse_args(arguments)
     started = time.monotonic()
     try:
+        if options.seed is not None:
+            found = other_seed(options.seed, profile=options.profile)
+            print("\n".join(found) or f"every verdict and control on seed {options.seed} is the registered one")
+            return int(bool(found))
         index = build(profile=options.profile)
     except (BuildFailed, OSError) as error:  # a full or read-only disk, say
         print(f"\nThe book was not built: {error}", file=sys.stderr)

@@ -23,7 +23,7 @@ from utils.pipeline.execute import PINNED, faults, notebook_fingerprint, resolve
 from utils.pipeline.parameters import ParameterError
 from utils.pipeline.stage import BuildFailed, as_json, write
 
-__all__ = ["BuildFailed", "build"]
+__all__ = ["BuildFailed", "build", "other_seed"]
 
 
 def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
@@ -54,8 +54,7 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
         raise BuildFailed("nothing was run, these must not enter the book:\n  " + "\n  ".join(barred))
     executed = _execute(notebooks, out / "cache" / profile, profile, jobs or os.cpu_count() or 1)
 
-    records = collect.collect(executed)
-    wrong = collect.discrepancies(records, registry(), [path.stem for path in notebooks])
+    records, wrong = _judged(executed)
     if wrong:
         raise BuildFailed("verdicts are not as committed to in utils/claims/data:\n  " + "\n  ".join(wrong))
     for record in records:
@@ -68,6 +67,40 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
     _publish_notebooks(shown, out / "executed")
     write(out / "claims.json", as_json(made))
     return index
+
+
+def other_seed(seed: int, *, profile: str = "fast", jobs: int | None = None) -> list[str]:
+    """Run and judge the whole book on another seed; nothing is rendered or published.
+
+    Parameters
+    ----------
+    seed : int
+        Of every notebook.
+    profile : {"fast", "cifar", "paper"}
+    jobs : int, optional
+
+    Returns
+    -------
+    list of str
+        What differs from the registry, one sentence each.
+
+    Raises
+    ------
+    BuildFailed
+        If a notebook fails.
+    """
+    cache = ROOT / "_build" / "cache" / f"{profile}-seed-{seed}"
+    executed = _execute(_notebooks(), cache, profile, jobs or os.cpu_count() or 1, {"seed": seed})
+    return _judged(executed)[1]
+
+
+def _judged(executed: list[Path]) -> tuple[list[dict], list[str]]:
+    """Verdicts by the registry as it is now, and what differs from it."""
+    try:
+        records = collect.collect(executed)
+    except (KeyError, ValueError) as error:
+        raise BuildFailed(f"what was measured cannot be judged by the registry: {error}") from error
+    return records, collect.discrepancies(records, registry(), [path.stem for path in executed])
 
 
 def _items() -> list[items.Item]:
@@ -116,10 +149,12 @@ def _is_current(path: Path, digest: str) -> bool:
     return notebook.metadata.get("companion", {}).get("fingerprint") == digest and not faults(notebook)
 
 
-def _execute(notebooks: list[Path], cache: Path, profile: str, jobs: int) -> list[Path]:
+def _execute(
+    notebooks: list[Path], cache: Path, profile: str, jobs: int, given: dict[str, object] | None = None
+) -> list[Path]:
     results = [cache / path.name for path in notebooks]
     try:
-        digests = [notebook_fingerprint(path, resolve(path, profile, {})) for path in notebooks]
+        digests = [notebook_fingerprint(path, resolve(path, profile, given or {})) for path in notebooks]
     except ParameterError as error:
         raise BuildFailed(str(error)) from error
     stale = [
@@ -138,6 +173,7 @@ def _execute(notebooks: list[Path], cache: Path, profile: str, jobs: int) -> lis
         source, result = stale[position]
         started = time.monotonic()
         command = [sys.executable, "-m", "utils.run", str(source), str(result), "--profile", profile]
+        command += [part for name, value in (given or {}).items() for part in ("-p", name, str(value))]
         environment = os.environ | PINNED | {"TQDM_POSITION": str(position % jobs)}
         if not sys.stderr.isatty():
             environment |= {"TQDM_MININTERVAL": "15"}
