@@ -15,9 +15,9 @@ import psutil
 import pytest
 from books import book, notebook
 
-from utils.pipeline import compare
+from utils.claims import compare
 
-# Four cells; the log says when each starts and ends, so that a test knows when to strike and what was repeated. The first
+# Four points; the log says when each starts and ends, so that a test knows when to strike and what was repeated. The first
 # two are quick, so that half of the sweep is done when it is struck.
 CELLS = """
 import os, time
@@ -43,7 +43,7 @@ sweep(step, [{"seed": seed} for seed in range(4)], jobs=2)
 
 
 def sweeping_book(root: Path) -> Path:
-    """:func:`books.book`, its second notebook a sweep of four cells in two processes."""
+    """:func:`books.book`, its second notebook a sweep of four points in two processes."""
     book(root)
     (root / "utils" / "steps.py").write_text(CELLS)
     # Idle processes of a dead caller end after seconds, so that a test need not wait for them as long as a user would.
@@ -68,7 +68,7 @@ def build(root: Path, **options) -> subprocess.CompletedProcess:
 
 
 def lines(root: Path) -> list[str]:
-    """What the cells noted so far."""
+    """What the points noted so far."""
     return (root / "log").read_text().splitlines() if (root / "log").exists() else []
 
 

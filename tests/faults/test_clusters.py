@@ -8,9 +8,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-import cells
-import joblib
 import pandas as pd
+import points
 import pytest
 from faulty import kill, namespace, until
 
@@ -70,16 +69,16 @@ def test_one_process_two_processes_and_a_cluster_give_identical_tables(tmp_path,
     from distributed import Client
 
     address, _ = cluster()
-    one = sweep(cells.dice, GRID, jobs=1, store=tmp_path / "one")
-    two = sweep(cells.dice, GRID, jobs=2, store=tmp_path / "two")
+    one = sweep(points.dice, GRID, jobs=1, store=tmp_path / "one")
+    two = sweep(points.dice, GRID, jobs=2, store=tmp_path / "two")
     with scheduler(monkeypatch, address):
-        by_variable = sweep(cells.dice, GRID, store=tmp_path / "variable")
-        where = sweep(cells.where, [{"seed": seed} for seed in range(4)], store=tmp_path / "where")
-    with Client(address), joblib.parallel_config(backend="dask"):
-        by_context = sweep(cells.dice, GRID, store=tmp_path / "context")
-    for other in (two, by_variable, by_context):
+        by_variable = sweep(points.dice, GRID, store=tmp_path / "variable")
+        where = sweep(points.where, [{"seed": seed} for seed in range(4)], store=tmp_path / "where")
+    with Client(address):
+        by_client = sweep(points.dice, GRID, store=tmp_path / "client")
+    for other in (two, by_variable, by_client):
         pd.testing.assert_frame_equal(one, other)
-    assert os.getpid() not in set(where.process), "the cells ran elsewhere"
+    assert os.getpid() not in set(where.process), "the points ran elsewhere"
     assert len(list((tmp_path / "variable" / "dice").glob("*.json"))) == 6
     assert "6/6 [" in capfd.readouterr().err
 
@@ -87,7 +86,7 @@ def test_one_process_two_processes_and_a_cluster_give_identical_tables(tmp_path,
 def test_a_single_worker_is_used(tmp_path, monkeypatch, cluster):
     address, (worker,) = cluster(workers=1)
     with scheduler(monkeypatch, address):
-        where = sweep(cells.where, [{"seed": seed} for seed in range(2)], store=tmp_path / "store")
+        where = sweep(points.where, [{"seed": seed} for seed in range(2)], store=tmp_path / "store")
     assert set(where.process) == {worker.pid}
 
 
@@ -98,27 +97,27 @@ def test_what_workers_on_other_disks_compute_is_stored_by_the_caller(tmp_path, m
     elsewhere = [*namespace("--mount"), "sh", "-c", f'mount -t tmpfs none {store.parent} && exec "$@"', "sh"]
     address, _ = cluster(workers=1, before=elsewhere)
     with scheduler(monkeypatch, address):
-        table = sweep(cells.dice, GRID, store=store)
+        table = sweep(points.dice, GRID, store=store)
         assert len(list((store / "dice").glob("*.json"))) == 6
         assert len(list((tmp_path / "worker0" / "dice").glob("*.json"))) == 6, "and by the worker, for itself"
-    pd.testing.assert_frame_equal(table, sweep(cells.dice, GRID, jobs=1, store=store))
+    pd.testing.assert_frame_equal(table, sweep(points.dice, GRID, jobs=1, store=store))
 
 
-def test_a_killed_worker_costs_only_its_cell(tmp_path, monkeypatch, cluster):
+def test_a_killed_worker_costs_only_its_point(tmp_path, monkeypatch, cluster):
     log, store = tmp_path / "log", tmp_path / "store"
     address, hands = cluster()
     go = tmp_path / "go.py"
     go.write_text(
-        "import cells\nfrom utils.sweeps import sweep\n"
+        "import points\nfrom utils.experiments.sweep import sweep\n"
         f"grid = [dict(seed=s, log={str(log)!r}, pause=0.3) for s in range(4)]\n"
-        f"print(sweep(cells.slow, grid, store={str(store)!r}).to_csv())\n"
+        f"print(sweep(points.slow, grid, store={str(store)!r}).to_csv())\n"
     )
     env = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     caller = subprocess.Popen([sys.executable, go], env=env | {"COMPANION_SCHEDULER": address}, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
 
     def half_way():
-        """One cell is stored, and the first worker is in the fourth step of its own."""
+        """One point is stored, and the first worker is in the fourth step of its own."""
         its = [line.split()[1] for line in log.read_text().splitlines() if line.endswith(f" {hands[0].pid}")]
         return its[-1:] == ["3"] and list((store / "slow").glob("*.json"))
 
@@ -128,7 +127,7 @@ def test_a_killed_worker_costs_only_its_cell(tmp_path, monkeypatch, cluster):
     out, err = caller.communicate(timeout=120)
     assert caller.returncode == 0, err
     undisturbed = sweep(
-        cells.slow, [{"seed": s, "log": str(log), "pause": 0.0} for s in range(4)], jobs=1, store=tmp_path / "b"
+        points.slow, [{"seed": s, "log": str(log), "pause": 0.0} for s in range(4)], jobs=1, store=tmp_path / "b"
     )
     assert out.strip() == undisturbed.assign(pause=0.3).to_csv().strip()
     steps = [line.rsplit(" ", 1)[0] for line in log.read_text().splitlines()][:-20]
@@ -141,14 +140,14 @@ def test_workers_with_other_code_are_told_apart(tmp_path, monkeypatch, cluster):
     shutil.copytree(ROOT / "utils", other / "utils")
     shutil.copytree(ROOT / "tests", other / "tests", ignore=shutil.ignore_patterns("faults", "fixtures"))
     shutil.copy(ROOT / "requirements.txt", other)
-    with (other / "utils" / "seeds.py").open("a") as file:
+    with (other / "utils" / "seeding.py").open("a") as file:
         file.write("\n# another day's code\n")
     address, _ = cluster(workers=1, worker_code=other)
     with (
         scheduler(monkeypatch, address),
         pytest.raises(OtherCode, match=r"digest \w{12}\) than the caller \(digest \w{12}\)"),
     ):
-        sweep(cells.dice, GRID, store=tmp_path / "store")
+        sweep(points.dice, GRID, store=tmp_path / "store")
     assert not list((tmp_path / "store").rglob("*.json"))
 
 
@@ -156,9 +155,9 @@ def test_a_scheduler_without_the_code_is_named_instead_of_waited_for(tmp_path, m
     address, _ = cluster(workers=1, scheduler_code=None)
     with (
         scheduler(monkeypatch, address),
-        pytest.raises(OtherCode, match=r"a Dask scheduler cannot import utils.sweeps"),
+        pytest.raises(OtherCode, match=r"a Dask scheduler cannot import utils.experiments.sweep"),
     ):
-        sweep(cells.dice, GRID, store=tmp_path / "store")
+        sweep(points.dice, GRID, store=tmp_path / "store")
 
 
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
@@ -167,4 +166,4 @@ def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
         scheduler(monkeypatch, "tcp://127.0.0.1:9"),
         pytest.raises(ConnectionError, match="no Dask scheduler answers there"),
     ):
-        sweep(cells.dice, GRID, store=tmp_path / "store")
+        sweep(points.dice, GRID, store=tmp_path / "store")

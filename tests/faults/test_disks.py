@@ -44,7 +44,7 @@ def test_a_notebook_on_a_full_disk_leaves_nothing_half_written(root, tmp_path):
 
 def test_a_store_on_a_full_disk_names_it_and_loses_nothing(root, tmp_path):
     (root / "go.py").write_text(
-        "from utils.steps import step\nfrom utils.sweeps import sweep\n"
+        "from utils.steps import step\nfrom utils.experiments.sweep import sweep\n"
         "print(sweep(step, [{'seed': s} for s in range(4)], jobs=1).to_csv())\n"
     )
     done = script(
@@ -59,8 +59,8 @@ def test_a_store_on_a_full_disk_names_it_and_loses_nothing(root, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     said, left = (root / "said").read_text(), (root / "left").read_text().split()
-    assert "finished cells cannot be stored (No space left on device); free some space or point COMPANION_STORE" in said
-    assert f"{len(left)} of 4 cells are stored in" in said and len(left) >= 1
+    assert "finished points cannot be stored (No space left on device); free some space or point COMPANION_STORE" in said
+    assert f"{len(left)} of 4 points are stored in" in said and len(left) >= 1
     assert all(not name.split("/")[-1].startswith(".") for name in left)
     log = (root / "log").read_text().splitlines()
     assert log.count("start 0") == 1, "what was stored is not computed again"
@@ -133,7 +133,7 @@ def test_a_read_only_output_folder_is_named_before_anything_runs(root):
 @pytest.mark.parametrize("folder", ["store", "store/step"])  # where nothing, and where something was stored before
 def test_a_read_only_store_is_named_before_anything_is_computed(root, folder):
     (root / "go.py").write_text(
-        "from utils.steps import step\nfrom utils.sweeps import sweep\nprint(len(sweep(step, [{'seed': 1}], jobs=1)))\n"
+        "from utils.steps import step\nfrom utils.experiments.sweep import sweep\nprint(len(sweep(step, [{'seed': 1}], jobs=1)))\n"
     )
     lines = (
         f"mkdir -p {folder}",

@@ -58,7 +58,7 @@ def test_a_kill_in_the_middle_costs_only_what_was_not_finished(root, undisturbed
         started = subprocess.Popen(
             command, cwd=root, env=environment(root, pause=3), stdout=file, stderr=file, start_new_session=True
         )
-    # Two of four cells are stored, the others are being computed.
+    # Two of four points are stored, the others are being computed.
     until(lambda: len(list((root / "store").rglob("*.json"))) >= 2 and len(lines(root)) >= 6, process=started)
     if victim == "build":
         os.killpg(started.pid, signal.SIGKILL)
@@ -105,7 +105,7 @@ def test_a_writer_killed_before_its_file_is_in_place_is_not_believed(root):
     script = (
         "import os, pathlib, sys\n"
         "from utils.steps import step\n"
-        "from utils.sweeps import sweep\n"
+        "from utils.experiments.sweep import sweep\n"
         "if len(sys.argv) > 1:\n"
         "    pathlib.Path.replace = lambda *a: os.kill(os.getpid(), 9)\n"
         "print(sweep(step, [{'seed': s} for s in range(3)], jobs=1).to_csv())\n"
@@ -125,7 +125,7 @@ def test_two_runs_of_one_sweep_at_once_do_not_harm_each_other(root):
     (root / "go.py").write_text(
         "import pathlib, sys, time\n"
         "from utils.steps import step\n"
-        "from utils.sweeps import sweep\n"
+        "from utils.experiments.sweep import sweep\n"
         "replace = pathlib.Path.replace\n"
         "def wait(*a):\n"
         "    while not pathlib.Path('go').exists():\n"
@@ -165,7 +165,7 @@ def test_code_edited_under_a_running_kernel_is_not_mistaken_for_what_runs(root):
     script = (
         "import pathlib\n"
         "from utils.steps import step\n"
-        "from utils.sweeps import sweep\n"
+        "from utils.experiments.sweep import sweep\n"
         "sweep(step, [{'seed': 0}], jobs=1)\n"
         "file = pathlib.Path('utils/steps.py')\n"
         "file.write_text(file.read_text().replace('generator_for(seed,', 'generator_for(seed + 1,'))\n"

@@ -1,8 +1,8 @@
-"""Grids of independent cells, computed in parallel, each stored when it is done, never computed twice.
+"""A function over a grid of independent points, computed in parallel, each stored when it is done, never computed twice.
 
-A cell is a function of plain values that returns rows of plain values. What makes it random must follow from its
-values, so that its rows do not depend on where or in which order it ran: local processes by default, a Dask cluster
-where ``COMPANION_SCHEDULER`` names its scheduler or the caller chose it (``joblib.parallel_config(backend="dask")``).
+The function takes plain values and returns rows of plain values. What makes it random must follow from these values, so
+that its rows do not depend on where or in which order it ran: in local processes by default, on a Dask cluster where
+``COMPANION_SCHEDULER`` names its scheduler or the caller has a ``distributed.Client``.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pandas as pd
@@ -36,7 +37,7 @@ class OtherCode(RuntimeError):
 
 
 def store_directory() -> Path:
-    """Where finished cells are kept: ``COMPANION_STORE``, or the user's cache.
+    """Where finished points are kept: ``COMPANION_STORE``, or the user's cache.
 
     Returns
     -------
@@ -45,31 +46,31 @@ def store_directory() -> Path:
     Examples
     --------
     >>> from unittest.mock import patch
-    >>> with patch.dict("os.environ", {"COMPANION_STORE": "cells-of-mine"}):
+    >>> with patch.dict("os.environ", {"COMPANION_STORE": "points-of-mine"}):
     ...     print(store_directory())
-    cells-of-mine
+    points-of-mine
     """
-    return Path(os.environ.get("COMPANION_STORE") or user_cache_path("bn-orthogonality-companion") / "cells")
+    return Path(os.environ.get("COMPANION_STORE") or user_cache_path("bn-orthogonality-companion") / "points")
 
 
 def sweep(
-    cell: Callable[..., list[dict]],
+    function: Callable[..., list[dict]],
     grid: Iterable[dict],
     *,
     jobs: int | None = None,
     store: Path | None = None,
     description: str | None = None,
 ) -> pd.DataFrame:
-    """Compute every cell of a grid, those not yet in the store, and return all their rows as one table.
+    """Compute a function at every point of a grid that is not yet in the store, and return all their rows as one table.
 
     Parameters
     ----------
-    cell : callable
+    function : callable
         A function of a module (not of a notebook), from plain keyword values (numbers, strings, lists of them) to a list of
         rows, dicts of plain values. If it takes ``scratch``, it is given a path of its own under which to save how far it
-        got; what is there when it starts is from an interrupted run of the same cell by the same code.
+        got; what is there when it starts is from an interrupted run of the same point by the same code.
     grid : iterable of dict
-        Keyword values of each cell. Equal ones are computed once.
+        Keyword values of each point. Equal ones are computed once.
     jobs : int, optional
         Processes; the number of processors by default. A Dask cluster uses all its workers.
     store : Path, optional
@@ -80,7 +81,7 @@ def sweep(
     Returns
     -------
     DataFrame
-        One row for each row of each cell, in the grid's order, with the cell's values as columns (lists left out).
+        One row for each row of each point, in the grid's order, with the point's values as columns (lists left out).
 
     Raises
     ------
@@ -95,10 +96,10 @@ def sweep(
 
     Notes
     -----
-    A finished cell is one file under a digest of the function's name, its values and the code it can reach; it is written
+    A finished point is one file under a digest of the function's name, its values and the code it can reach; it is written
     under a temporary name and moved into place, and read only if its own digest is right. Whoever computed it stores it at
-    once; what comes from a worker with a file system of its own is stored here as it arrives. Whatever a cell raises comes
-    out of here, with a note of the cell's values and of how many are done.
+    once; what comes from a worker with a file system of its own is stored here as it arrives. Whatever the function raises comes
+    out of here, with a note of the point's values and of how many are done.
 
     Examples
     --------
@@ -120,30 +121,23 @@ def sweep(
     """
     grid = list(grid)
     if not grid:
-        raise ValueError("grid has no cells: give at least one dict of values")
-    folder = Path(store or store_directory()) / cell.__name__
-    code = code_fingerprint(Path(sys.modules[cell.__module__].__file__))
-    paths = [folder / f"{_key(cell, values, code)}.json" for values in grid]
+        raise ValueError("grid has no points: give at least one dict of values")
+    folder = Path(store or store_directory()) / function.__name__
+    code = code_fingerprint(Path(sys.modules[function.__module__].__file__))
+    paths = [folder / f"{_key(function, values, code)}.json" for values in grid]
     rows = {path: _stored(path) for path in paths}
     missing = {path: values for path, values in zip(paths, grid, strict=True) if rows[path] is None}
     if missing:
         _prepare(folder)
         try:
-            with _engine():
-                _meet(cell)
-                parallel = joblib.Parallel(
-                    n_jobs=min(jobs or joblib.cpu_count(), len(missing)),
-                    return_as="generator_unordered",
-                    idle_worker_timeout=IDLE,
-                )
-                done = parallel(joblib.delayed(_compute)(cell, values, path, code) for path, values in missing.items())
-                for path, text in tqdm(done, total=len(missing), desc=description or cell.__name__, unit="cell"):
-                    _keep(path, text)
-                    rows[path] = json.loads(text)
+            done = _results(function, missing, jobs, code)
+            for path, text in tqdm(done, total=len(missing), desc=description or function.__name__, unit="point"):
+                _keep(path, text)
+                rows[path] = json.loads(text)
         except Exception as error:
             finished = sum(_stored(path) is not None for path in rows)
             error.add_note(
-                f"{finished} of {len(rows)} cells are stored in {folder}; the same call computes only the rest"
+                f"{finished} of {len(rows)} points are stored in {folder}; the same call computes only the rest"
             )
             raise
     return pd.DataFrame(
@@ -155,13 +149,13 @@ def sweep(
     )
 
 
-def _key(cell: Callable, values: dict, code: str) -> str:
-    named = [cell.__module__, cell.__name__, values, code]
+def _key(function: Callable, values: dict, code: str) -> str:
+    named = [function.__module__, function.__name__, values, code]
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:40]
 
 
 def _stored(path: Path) -> list[dict] | None:
-    """Rows of a finished cell; ``None`` if it is missing, truncated or altered."""
+    """Rows of a finished point; ``None`` if it is missing, truncated or altered."""
     text = _stored_text(path)
     return None if text is None else json.loads(text)
 
@@ -189,7 +183,7 @@ def _prepare(folder: Path) -> None:
 
 
 def _unwritable(error: OSError, path: Path) -> OSError:
-    what = f"finished cells cannot be stored ({error.strerror}); free some space or point COMPANION_STORE elsewhere"
+    what = f"finished points cannot be stored ({error.strerror}); free some space or point COMPANION_STORE elsewhere"
     return OSError(error.errno, what, str(path))
 
 
@@ -203,14 +197,36 @@ def _keep(path: Path, text: str) -> None:
         path.with_suffix(".scratch").unlink(missing_ok=True)
 
 
+def _results(function: Callable, missing: dict[Path, dict], jobs: int | None, code: str) -> Iterator[tuple[Path, str]]:
+    """What :func:`_compute` returns of each point, as it is done: by a Dask cluster if there is one, else by processes here."""
+    with _client() as client:
+        if client is None:
+            parallel = joblib.Parallel(
+                n_jobs=min(jobs or joblib.cpu_count(), len(missing)),
+                return_as="generator_unordered",
+                idle_worker_timeout=IDLE,
+            )
+            yield from parallel(
+                joblib.delayed(_compute)(function, values, path, code) for path, values in missing.items()
+            )
+            return
+        from distributed import as_completed
+
+        _meet(client, function)
+        futures = [
+            client.submit(_compute, function, values, path, code, pure=False) for path, values in missing.items()
+        ]
+        yield from (future.result() for future in as_completed(futures))
+
+
 @contextmanager
-def _engine() -> Iterator[None]:
-    """Dask, where ``COMPANION_SCHEDULER`` says; otherwise joblib's backend, the caller's choice."""
+def _client() -> Iterator[Any]:
+    """A client of the cluster that ``COMPANION_SCHEDULER`` names, or the caller's own; ``None`` without either."""
     address = os.environ.get("COMPANION_SCHEDULER")
     if not address:
-        yield
+        yield _callers_client()
         return
-    from distributed import Client  # here, where it is needed: it takes a second
+    from distributed import Client
 
     try:
         client = Client(address, timeout=PATIENCE)
@@ -219,28 +235,29 @@ def _engine() -> Iterator[None]:
             f"COMPANION_SCHEDULER={address!r}: no Dask scheduler answers there ({error}); start one, or unset it to use "
             "this machine's processors"
         ) from error
-    with client, joblib.parallel_config(backend="dask"):
-        yield
+    with client:
+        yield client
 
 
-def _meet(cell: Callable) -> None:
-    """On Dask, see that scheduler and workers can import a cell, and that even a single worker is used."""
-    backend, _ = joblib.parallel.get_active_backend()
-    client = getattr(backend, "client", None)
-    if client is None:
-        return
+def _callers_client() -> Any:
+    loaded = sys.modules.get("distributed")  # whoever has a client has loaded it; for others it costs a second
+    try:
+        return loaded and loaded.Client.current()
+    except ValueError:
+        return None
+
+
+def _meet(client: Any, function: Callable) -> None:
+    """See that scheduler and workers can import what they are asked to run."""
     for who, ask in (("scheduler", client.run_on_scheduler), ("worker", client.run)):
-        for function in (sweep, cell):
+        for needed in (sweep, function):
             try:
-                ask(pkgutil.resolve_name, f"{function.__module__}:{function.__name__}")
-            except (ImportError, AttributeError) as error:  # without this, joblib would wait forever for the scheduler
+                ask(pkgutil.resolve_name, f"{needed.__module__}:{needed.__name__}")
+            except (ImportError, AttributeError) as error:  # without this, the scheduler's silence would be waited for
                 raise OtherCode(
-                    f"a Dask {who} cannot import {function.__module__} ({error}): start scheduler and workers from a clone of "
+                    f"a Dask {who} cannot import {needed.__module__} ({error}): start scheduler and workers from a clone of "
                     "the companion, in its environment, with PYTHONPATH=."
                 ) from error
-    # Told of one processor, joblib computes in the caller.
-    processors = type(backend).effective_n_jobs
-    backend.effective_n_jobs = lambda n_jobs: max(2, processors(backend, n_jobs))
 
 
 @cache
@@ -249,27 +266,29 @@ def _own_code(module: str) -> str:
     return code_fingerprint(Path(sys.modules[module].__file__))
 
 
-def _compute(cell: Callable, values: dict, path: Path, code: str) -> tuple[Path, str]:
-    """In the worker, which may be another process on another machine: rows of a cell as JSON, and where the caller wants it."""
+def _compute(function: Callable, values: dict, path: Path, code: str) -> tuple[Path, str]:
+    """In the worker, which may be another process on another machine: rows of a point as JSON, and where the caller wants it."""
     import torch  # one thread each, or they fight over the processors
 
     torch.set_num_threads(1)
-    if _own_code(cell.__module__) != code:
+    if _own_code(function.__module__) != code:
         raise OtherCode(
-            f"process {os.getpid()} on {platform.node()} has other code for {cell.__module__} (digest "
-            f"{_own_code(cell.__module__)[:12]}) than the caller (digest {code[:12]}): bring both to the same commit and "
+            f"process {os.getpid()} on {platform.node()} has other code for {function.__module__} (digest "
+            f"{_own_code(function.__module__)[:12]}) than the caller (digest {code[:12]}): bring both to the same commit and "
             "requirements.txt, then restart the workers, or the notebook's kernel if the code was edited under it"
         )
     # A worker that does not see the caller's store has one of its own, so that nothing finished is lost on the way.
-    here = path if os.access(path.parent, os.W_OK) else store_directory() / cell.__name__ / path.name
+    here = path if os.access(path.parent, os.W_OK) else store_directory() / function.__name__ / path.name
     if (text := _stored_text(here)) is not None:  # another run was faster, or the caller was killed before it arrived
         return path, text
     scratch = here.with_suffix(".scratch")
-    extra = {"scratch": scratch} if "scratch" in inspect.signature(cell).parameters else {}
+    extra = {"scratch": scratch} if "scratch" in inspect.signature(function).parameters else {}
     try:
-        text = json.dumps(cell(**values, **extra))
+        text = json.dumps(function(**values, **extra))
     except Exception as error:
-        error.add_note(f"raised by {cell.__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})")
+        error.add_note(
+            f"raised by {function.__name__}({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+        )
         raise
     with suppress(OSError):  # the caller stores it then, or says why not
         here.parent.mkdir(parents=True, exist_ok=True)

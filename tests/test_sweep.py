@@ -4,36 +4,36 @@ import subprocess
 import sys
 import time
 
-import cells
 import pandas as pd
+import points
 import pytest
 
-from utils.experiments.sweep import sweep
+from utils.experiments.sweep import _own_code, sweep
 from utils.files import ROOT
 
 GRID = [{"seed": seed, "sides": sides} for seed in range(3) for sides in (6, 20)]
 
 
 def test_one_tidy_table_in_the_grids_order(tmp_path):
-    table = sweep(cells.dice, GRID, jobs=1, store=tmp_path)
+    table = sweep(points.dice, GRID, jobs=1, store=tmp_path)
     assert list(table.columns) == ["seed", "sides", "throw", "value"]
     assert [tuple(row) for row in table[["seed", "sides"]].values[::3]] == [(c["seed"], c["sides"]) for c in GRID]
     assert len(table) == 18 and table.value.between(1, table.sides).all()
 
 
 def test_one_and_two_processes_give_identical_tables(tmp_path):
-    one = sweep(cells.dice, GRID, jobs=1, store=tmp_path / "one")
-    two = sweep(cells.dice, GRID[::-1], jobs=2, store=tmp_path / "two")
+    one = sweep(points.dice, GRID, jobs=1, store=tmp_path / "one")
+    two = sweep(points.dice, GRID[::-1], jobs=2, store=tmp_path / "two")
     pd.testing.assert_frame_equal(one, two.sort_values(["seed", "sides"], kind="stable").reset_index(drop=True))
 
 
 def test_what_is_stored_is_not_computed_again(tmp_path):
     log = tmp_path / "log"
     grid = [{"seed": seed, "log": str(log)} for seed in (1, 2, 2, 3)]
-    first = sweep(cells.counted, grid, jobs=1, store=tmp_path / "store")
-    assert log.read_text() == "1\n2\n3\n", "equal cells are computed once"
-    pd.testing.assert_frame_equal(first, sweep(cells.counted, grid, jobs=1, store=tmp_path / "store"))
-    sweep(cells.counted, [*grid, {"seed": 4, "log": str(log)}], jobs=1, store=tmp_path / "store")
+    first = sweep(points.counted, grid, jobs=1, store=tmp_path / "store")
+    assert log.read_text() == "1\n2\n3\n", "equal points are computed once"
+    pd.testing.assert_frame_equal(first, sweep(points.counted, grid, jobs=1, store=tmp_path / "store"))
+    sweep(points.counted, [*grid, {"seed": 4, "log": str(log)}], jobs=1, store=tmp_path / "store")
     assert log.read_text() == "1\n2\n3\n4\n"
 
 
@@ -42,47 +42,47 @@ def test_what_is_stored_is_not_computed_again(tmp_path):
 )
 def test_a_damaged_entry_is_computed_again_not_trusted(tmp_path, damage):
     grid = [{"seed": 2, "log": str(tmp_path / "log")}]
-    good = sweep(cells.counted, grid, jobs=1, store=tmp_path / "store")
+    good = sweep(points.counted, grid, jobs=1, store=tmp_path / "store")
     (entry,) = (tmp_path / "store" / "counted").glob("*.json")
     entry.write_text(damage(entry.read_text()))
-    pd.testing.assert_frame_equal(good, sweep(cells.counted, grid, jobs=1, store=tmp_path / "store"))
+    pd.testing.assert_frame_equal(good, sweep(points.counted, grid, jobs=1, store=tmp_path / "store"))
     assert (tmp_path / "log").read_text() == "2\n2\n"
 
 
 def test_other_code_computes_anew(tmp_path, monkeypatch):
     grid = [{"seed": 2, "log": str(tmp_path / "log")}]
-    sweep(cells.counted, grid, jobs=1, store=tmp_path / "store")
+    sweep(points.counted, grid, jobs=1, store=tmp_path / "store")
     monkeypatch.setattr("utils.experiments.sweep.code_fingerprint", lambda *sources: "other code")
-    sweep._own_code.cache_clear()  # as a new process would
-    sweep(cells.counted, grid, jobs=1, store=tmp_path / "store")
-    sweep._own_code.cache_clear()
+    _own_code.cache_clear()  # as a new process would
+    sweep(points.counted, grid, jobs=1, store=tmp_path / "store")
+    _own_code.cache_clear()
     assert (tmp_path / "log").read_text() == "2\n2\n"
 
 
-def test_a_cell_that_raises_loses_nothing_that_was_finished(tmp_path):
+def test_a_point_that_raises_loses_nothing_that_was_finished(tmp_path):
     grid = [{"seed": seed} for seed in range(4)]
     with pytest.raises(ValueError, match="seed 2 is broken") as caught:
-        sweep(cells.fails, grid, jobs=1, store=tmp_path)
+        sweep(points.fails, grid, jobs=1, store=tmp_path)
     stored = list((tmp_path / "fails").iterdir())
     assert caught.value.__notes__ == [
         "raised by fails(seed=2)",
-        f"2 of 4 cells are stored in {tmp_path / 'fails'}; the same call computes only the rest",
+        f"2 of 4 points are stored in {tmp_path / 'fails'}; the same call computes only the rest",
     ]
     assert len(stored) == 2 and all(path.suffix == ".json" for path in stored), "and leaves no temporary files"
 
 
 def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
-    """Kill -9 the whole sweep in the middle of a cell; started again it repeats no finished step."""
+    """Kill -9 the whole sweep in the middle of a point; started again it repeats no finished step."""
     log, store = tmp_path / "log", tmp_path / "store"
     script = tmp_path / "run.py"
     script.write_text(
         "import sys\n"
         f"sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]\n"
-        "import cells\n"
-        "from utils.sweeps import sweep\n"
+        "import points\n"
+        "from utils.experiments.sweep import sweep\n"
         "if __name__ == '__main__':\n"
         f"    grid = [dict(seed=s, log={str(log)!r}, pause=0.3) for s in (1, 2)]\n"
-        f"    print(sweep(cells.slow, grid, jobs=1, store={str(store)!r}).to_csv())\n"
+        f"    print(sweep(points.slow, grid, jobs=1, store={str(store)!r}).to_csv())\n"
     )
     command = [sys.executable, str(script)]
     killed = subprocess.Popen(command, cwd=ROOT, env=os.environ, start_new_session=True, stderr=subprocess.DEVNULL)
@@ -98,7 +98,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
     assert steps[:8] == [f"1 {i}" for i in range(5)] + ["2 0", "2 1", "2 2"]
     assert steps[8:] == ["2 2", "2 3", "2 4"], "only the interrupted step is repeated"
     undisturbed = sweep(
-        cells.slow, [{"seed": s, "log": str(log), "pause": 0.0} for s in (1, 2)], jobs=1, store=tmp_path / "b"
+        points.slow, [{"seed": s, "log": str(log), "pause": 0.0} for s in (1, 2)], jobs=1, store=tmp_path / "b"
     )
     assert done.stdout.strip() == undisturbed.assign(pause=0.3).to_csv().strip()
     assert not list(store.rglob("*.scratch")) and not list(store.rglob("*.tmp"))
@@ -106,7 +106,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
 
 def test_a_bar_shows_the_time_left(tmp_path, capfd):
     sweep(
-        cells.counted,
+        points.counted,
         [{"seed": s, "log": str(tmp_path / "log")} for s in range(3)],
         jobs=1,
         store=tmp_path,
@@ -117,11 +117,11 @@ def test_a_bar_shows_the_time_left(tmp_path, capfd):
 
 
 def test_an_empty_grid_is_named(tmp_path):
-    with pytest.raises(ValueError, match="grid has no cells"):
-        sweep(cells.dice, [], store=tmp_path)
+    with pytest.raises(ValueError, match="grid has no points"):
+        sweep(points.dice, [], store=tmp_path)
 
 
 def test_the_store_is_where_the_variable_says(tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_STORE", str(tmp_path / "here"))
-    sweep(cells.dice, GRID[:1], jobs=1)
+    sweep(points.dice, GRID[:1], jobs=1)
     assert len(list((tmp_path / "here" / "dice").glob("*.json"))) == 1
