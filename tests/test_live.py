@@ -21,13 +21,14 @@ from books import JUDGE, book, notebook, run
 from jupyter_client import BlockingKernelClient
 
 from utils.files import ROOT
+from utils.fingerprint import reached
 from utils.pipeline import publish
 from utils.pipeline.bootstrap import NEEDED
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ADDRESS = "https://github.com/owner/name"
 # One without training that reads kept results, and its knobs turned down.
-QUICK, SMALL = ROOT / "notebooks" / "11_checking_the_checks.ipynb", {"seeds": 100, "samples": 8, "cells": 2}
+QUICK, SMALL = ROOT / "notebooks" / "11_checking_the_checks.ipynb", {"seeds": 100, "samples": 8, "settings": 2}
 
 
 def setup(path):
@@ -108,7 +109,7 @@ def test_a_published_notebook_knows_its_repository_and_its_commit(elsewhere, tmp
     text = publish.stamped(QUICK.read_text(encoding="utf-8"), ADDRESS, git(elsewhere, "rev-parse", "HEAD"))
     path = tmp_path / QUICK.name
     path.write_text(text, encoding="utf-8")
-    reads = "from utils import evidence; evidence.load('11_checking_the_checks.sabotage')"
+    reads = "from utils.experiments import archive; archive.load('04_sgd_speedup.cifar')"
     later = elsewhere.with_name("later")
     git(elsewhere, "rm", "--quiet", "-r", "notebooks/evidence")
     git(elsewhere, "commit", "--quiet", "--message", "later, and without what this notebook reads")
@@ -176,34 +177,21 @@ def test_only_the_publishing_workflow_sets_the_address():
 
 
 def imported(path):
-    """Full names of what a notebook or a module imports, ``utils.claims.verdict`` say."""
+    """Packages that a notebook or a module imports."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         text = "\n".join(cell.source for cell in nbformat.reads(text, as_version=4).cells if cell.cell_type == "code")
-    names = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {f"utils.{alias.name}" for alias in node.names} if node.module == "utils" else {node.module}
-    return names
-
-
-def reached():
-    """Packages that the notebooks, and the modules of ours they reach, import."""
-    waiting, seen, packages = [*NOTEBOOKS], set(), packages_distributions()
-    while waiting:
-        path = waiting.pop()
-        if path not in seen and path.exists():
-            seen.add(path)
-            names = imported(path)
-            waiting += [ROOT / "utils" / f"{name.split('.')[1]}.py" for name in names if name.startswith("utils.")]
-            yield from (packages[top][0].lower() for name in names if (top := name.split(".")[0]) in packages)
+    nodes = list(ast.walk(ast.parse(text)))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {name.split(".")[0] for name in [*names, *(n.module or "" for n in nodes if isinstance(n, ast.ImportFrom))]}
 
 
 def test_what_a_lone_notebook_needs_is_what_notebooks_reach():
     with_every_kernel = {"ipython", "matplotlib-inline"}
-    assert set(NEEDED) == set(reached()) - with_every_kernel
+    files, _ = reached(*NOTEBOOKS)
+    names = set().union(*map(imported, files))
+    packages = {found[0].lower() for name, found in packages_distributions().items() if name in names}
+    assert set(NEEDED) == packages - with_every_kernel
 
 
 def test_what_is_missing_is_installed_and_the_rest_left_alone(tmp_path):
@@ -216,15 +204,15 @@ def test_what_is_missing_is_installed_and_the_rest_left_alone(tmp_path):
             "probe_of_ours-1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         file.writestr("probe_of_ours-1.2.dist-info/RECORD", "")
-    (tmp_path / "utils").mkdir()
-    for name in ("__init__", "alone"):
-        shutil.copy(ROOT / "utils" / f"{name}.py", tmp_path / "utils")
+    (tmp_path / "utils" / "pipeline").mkdir(parents=True)
+    for name in ("__init__", "pipeline/__init__", "pipeline/bootstrap"):
+        shutil.copy(ROOT / "utils" / f"{name}.py", tmp_path / "utils" / f"{name}.py")
     needs = '[project]\ndependencies = ["numpy>=999", "probe-of-ours>=1"]\n'  # an old one that is there stays
     (tmp_path / "pyproject.toml").write_text(needs)
     target = tmp_path / "site"
     environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_TARGET": str(target)}
     environment |= {"PYTHONPATH": str(target)}
-    command = [sys.executable, "-c", "from utils.alone import *; install_missing(['numpy', 'probe-of-ours'])"]
+    command = [sys.executable, "-c", "from utils.pipeline.bootstrap import *; install_missing(['numpy', 'probe-of-ours'])"]
     for said in ("Installing what is missing here: probe-of-ours>=1\n", ""):
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (0, said), done.stderr

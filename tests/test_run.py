@@ -6,6 +6,7 @@ from books import notebook, run
 
 from utils.files import ROOT
 from utils.pipeline.execute import faults
+from utils.run import main
 
 
 @pytest.fixture
@@ -16,6 +17,20 @@ def source(tmp_path):
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "out" / "n.ipynb"
+
+
+@pytest.fixture
+def refused(capsys):
+    """Exit status and what is said, of a call that must end before anything runs; in this process, as nothing runs."""
+
+    def call(*arguments):
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as error:
+            status = error.code
+        return status, capsys.readouterr().err
+
+    return call
 
 
 def printed(path):
@@ -53,28 +68,25 @@ def test_profile_overrides_apply_and_the_command_line_wins(source, out):
         (["--cell-timeout", "0"], "--cell-timeout"),
     ],
 )
-def test_bad_usage_exits_2_and_writes_nothing(source, out, arguments, words):
-    done = run(ROOT, "utils.run", source, out, *arguments)
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not out.parent.exists()
+def test_bad_usage_exits_2_and_writes_nothing(source, out, refused, arguments, words):
+    status, said = refused(source, out, *arguments)
+    assert status == 2 and words in said and not out.parent.exists()
 
 
-def test_bad_profile_entries_exit_2(source, out):
+def test_bad_profile_entries_exit_2(source, out, refused):
     source.with_name("profiles.yml").write_text("paper:\n  n: {widht: 20}\n")
-    done = run(ROOT, "utils.run", source, out, "--profile", "paper")
-    assert done.returncode == 2 and "widht" in done.stderr and not out.parent.exists()
+    status, said = refused(source, out, "--profile", "paper")
+    assert status == 2 and "widht" in said and not out.parent.exists()
 
 
-def test_paths_that_cannot_be_right_exit_2(source, tmp_path):
+def test_paths_that_cannot_be_right_exit_2(source, tmp_path, refused):
     before = source.read_bytes()
     for notebook_path, out in (
         (tmp_path / "no.ipynb", tmp_path / "o.ipynb"),
         (source, source),
         (source, tmp_path / "o.txt"),
     ):
-        assert run(ROOT, "utils.run", notebook_path, out).returncode == 2
+        assert refused(notebook_path, out)[0] == 2
     assert source.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
 
@@ -125,9 +137,22 @@ def test_faults_finds_half_run_notebooks():
     assert faults(nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_code_cell("2")])) == ["cell 1 was not run"]
 
 
-def test_the_first_notebook_refuses_a_chain_narrower_than_its_batch(out):
+def test_the_first_notebook_refuses_a_chain_narrower_than_its_batch(out, refused):
+    first = ROOT / "notebooks" / "01_orthogonalization_rate.ipynb"
     for arguments in (["-p", "width", "3"], ["-p", "widht", "64"], ["-p", "depth", "minus-one"], ["-p", "depth", "-3"]):
-        done = run(
-            ROOT, "utils.run", ROOT / "notebooks" / "01_orthogonalization_rate.ipynb", out, *arguments
-        )
-        assert done.returncode == 2 and not out.parent.exists()
+        assert refused(first, out, *arguments)[0] == 2 and not out.parent.exists()
+
+
+def test_a_run_that_succeeds_says_nothing_but_progress(source, out):
+    """A kernel that is interrupted on its way out may print a traceback; it is asked to end instead."""
+    done = run(ROOT, "utils.run", source, out)
+    assert done.returncode == 0 and "Traceback" not in done.stderr and "KeyboardInterrupt" not in done.stderr
+
+
+def test_no_kernel_is_interrupted_when_its_notebook_is_done(tmp_path, out):
+    """A child that notes every interrupt notes none."""
+    note = tmp_path / "interrupted"
+    child = f"import pathlib, signal, time; signal.signal(2, lambda *_: pathlib.Path({str(note)!r}).touch()); print(1, flush=True); time.sleep(3)"
+    body = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE).stdout.readline()"
+    assert run(ROOT, "utils.run", notebook(tmp_path / "n.ipynb", body), out).returncode == 0
+    assert not note.exists()

@@ -1,0 +1,59 @@
+"""How a notebook reads: short cells, one thing each, and every shared name from one place."""
+
+import ast
+
+import nbformat
+import pytest
+
+from utils.files import ROOT
+from utils.mutation.replay import names
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LINES, LONGEST, SETUP = 4000, 25, 12
+
+
+def code(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def length(cell):
+    return len(cell.source.splitlines())
+
+
+def from_two_places(sources):
+    """Names that a cell takes from others and that more than one cell binds or changes."""
+    takes, gives = zip(*map(names, sources), strict=True)
+    givers = {name: [i for i, given in enumerate(gives) if name in given] for name in set().union(*gives)}
+    taken = {name for i, wanted in enumerate(takes) for name in wanted if set(givers.get(name, [])) - {i}}
+    return sorted(name for name in taken if len(givers[name]) > 1)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_cell_is_short_and_shared_names_come_from_one_cell(path):
+    cells = code(path)
+    assert [
+        f"cell {i}: {length(cell)} lines"
+        for i, cell in enumerate(cells)
+        if length(cell) > LONGEST and "parameters" not in cell.metadata.get("tags", [])
+    ] == []
+    assert from_two_places([cell.source for cell in cells]) == []
+    assert length(cells[0]) <= SETUP
+
+
+def test_all_notebooks_together_stay_readable():
+    assert sum(length(cell) for path in NOTEBOOKS for cell in code(path)) <= LINES
+
+
+def test_a_name_from_two_places_is_seen():
+    assert from_two_places(["found = {}", "found[1] = 2", "print(found)"]) == ["found"]
+    assert from_two_places(["x = 1", "x = 2", "y = x"]) == ["x"]
+    assert from_two_places(["for d in (1, 2):\n    print(d)", "for d in (3, 4):\n    print(d)"]) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_cell_measures_or_plots_or_judges(path):
+    """A claim is judged where nothing is drawn, and nothing is measured where it is judged or drawn but by a name."""
+    for i, cell in enumerate(code(path)):
+        calls = {n.func.id for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        assert not ("judge" in calls and "plt.show()" in cell.source), f"cell {i} judges and plots"
+        assert not ("plt.show()" in cell.source and "sweep" in calls), f"cell {i} trains and plots"
