@@ -164,9 +164,10 @@ def by_step(axis, runs: pd.DataFrame, column: str = "curve_loss", *, color, **li
     axis.fill_between(runs["at"].iloc[0], low, high, color=color, alpha=0.15, linewidth=0)
 
 
-def chance_line(axis) -> None:
-    """Dot the loss of a network that has learnt nothing."""
-    axis.axhline(CHANCE, color="0.6", linewidth=1, linestyle=":", zorder=0)
+def chance_line(*axes) -> None:
+    """Dot the loss of a network that has learnt nothing, on every axis."""
+    for axis in axes:
+        axis.axhline(CHANCE, color="0.6", linewidth=1, linestyle=":", zorder=0)
 
 
 def said(table: pd.DataFrame, column: str = "score", **form) -> Callable[..., str]:
