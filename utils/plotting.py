@@ -19,8 +19,10 @@ __all__ = [
     "VANILLA",
     "VERDICT_COLORS",
     "band",
+    "errorbars",
     "shades",
     "table",
+    "ticks",
     "use_style",
 ]
 
@@ -161,3 +163,53 @@ def table(rows) -> Styler:
     2
     """
     return pd.DataFrame(rows).style.hide(axis="index").set_table_attributes('class="numbers"')
+
+
+def errorbars(axis, x, intervals, **style) -> None:
+    """Means as dots, with bars for their intervals.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    x : iterable, shape (m,)
+    intervals : iterable of (mean, low, high), shape (m, 3)
+        As :func:`utils.stats.intervals.mean_and_interval` returns them.
+    **style
+        To ``axis.errorbar``.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> axis = plt.figure().subplots()
+    >>> errorbars(axis, [1, 2], [(0.5, 0.4, 0.6), (0.7, 0.6, 0.8)], color=BN)
+    >>> len(axis.containers)
+    1
+    >>> plt.close()
+    """
+    mean, low, high = np.array(list(intervals)).T
+    style = {"capsize": 2, "linestyle": "none", "marker": "o", "markersize": 4} | style
+    axis.errorbar(list(x), mean, [mean - low, high - mean], **style)
+
+
+def ticks(axis, at, labels=None) -> None:
+    """Ticks of a logarithmic x axis at these values and nowhere else.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    at : sequence of float
+    labels : sequence, optional
+        The values themselves by default.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> axis = plt.figure().subplots()
+    >>> axis.set_xscale("log")
+    >>> ticks(axis, [6, 8, 16])
+    >>> [label.get_text() for label in axis.get_xticklabels()]
+    ['6', '8', '16']
+    >>> plt.close()
+    """
+    axis.set_xticks(at, labels=at if labels is None else labels)
+    axis.minorticks_off()
