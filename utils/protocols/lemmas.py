@@ -1,0 +1,168 @@
+"""What the lemmas are tested with: batches of a given spectrum, one layer from them, and searches for counterexamples."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from utils.metrics import gram, spectrum
+from utils.stats.measurement import Measurement
+from utils.theory.limits import infinite_width_map
+
+__all__ = ["batches", "contraction_constant", "looseness", "one_layer", "search"]
+
+
+def batches(lam: Tensor, count: int) -> Tensor:
+    """The same batch for many runs: orthogonal samples of which the squared norms are given.
+
+    Parameters
+    ----------
+    lam : Tensor, shape (n,)
+        Eigenvalues of its Gram matrix.
+    count : int
+        Runs.
+
+    Returns
+    -------
+    Tensor, shape (count, n, n)
+        For the functions of :mod:`utils.chains`.
+
+    Examples
+    --------
+    >>> batches(torch.tensor([0.75, 0.25]), 10).shape
+    torch.Size([10, 2, 2])
+    """
+    return torch.diag(lam.sqrt()).expand(count, -1, -1)
+
+
+def one_layer(
+    lam: Tensor, chain: Callable, *, count: int, width: int, generator: torch.Generator, **options: object
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What one layer makes of a spectrum, in the eigenbasis of its start, and what it makes of it in the mean.
+
+    Parameters
+    ----------
+    lam : Tensor, shape (n,)
+        Eigenvalues of the start's Gram matrix.
+    chain : callable
+        Of :mod:`utils.chains`.
+    count : int
+        Layers that are drawn.
+    width, generator, **options
+        To ``chain``. With ``method="direct"`` the start is turned at random, in as many dimensions as the layer is wide.
+
+    Returns
+    -------
+    p : Tensor, shape (n,)
+        Mean of the next Gram matrix, which is diagonal.
+    away : Tensor, shape (count, n, n)
+        Distance of the Gram matrices that were drawn from this mean.
+    least : Tensor, shape (count,)
+        Their least eigenvalues.
+
+    Examples
+    --------
+    >>> from utils.chains import bn_chain
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> p, away, least = one_layer(torch.tensor([0.75, 0.25]), bn_chain, width=8, count=100, generator=generator)
+    >>> away.shape, least.shape
+    (torch.Size([100, 2, 2]), torch.Size([100]))
+    """
+    start = batches(lam, count)
+    if options.get("method") == "direct":
+        turn = torch.linalg.qr(torch.randn(width, len(lam), generator=generator, dtype=lam.dtype)).Q
+        start = (turn @ start[0]).expand(count, -1, -1)
+    (after,) = chain(start, width=width, depth=1, generator=generator, **options)
+    p = infinite_width_map(lam)
+    return p, gram(after) - torch.diag(p), spectrum(after)[:, -1]
+
+
+def contraction_constant(rest: Tensor, distance: Tensor, *, closest: float = 1e-4) -> tuple[Tensor, Tensor]:
+    """Lemma 8 solved for its constant, (p_n/λ_n − 1)/V̂, over all spectra λ = (1 − s)/n + s μ with μ_n = 0.
+
+    Parameters
+    ----------
+    rest : Tensor, shape (starts, n - 1)
+        Logarithms of μ's other entries, up to a constant.
+    distance : Tensor, shape (starts,)
+        Log-odds of s = n V̂, the distance from orthogonality.
+    closest : float
+        How far s stays from 0, where subtraction loses the digits, and from 1.
+
+    Returns
+    -------
+    constant, s : Tensor, shape (starts,)
+
+    Examples
+    --------
+    >>> rest, distance = torch.zeros(1, 2, dtype=torch.float64), torch.tensor([-9.0], dtype=torch.float64)
+    >>> constant, s = contraction_constant(rest, distance)
+    >>> round(float(constant), 3)  # near orthogonality 2n/(n + 2)
+    1.2
+    """
+    n = rest.shape[-1] + 1
+    s = closest + (1 - 2 * closest) * distance.sigmoid()[:, None]
+    lam = torch.cat([(1 - s) / n + s * rest.softmax(-1), (1 - s) / n], -1)
+    return (infinite_width_map(lam)[:, -1] / lam[:, -1] - 1) / (s[:, 0] / n), s[:, 0]
+
+
+def search(
+    objective: Callable, *start: Tensor, steps: int, learning_rate: float
+) -> np.ndarray | tuple[np.ndarray, ...]:
+    """Values that gradient descent meets from many starts at once; the extreme it found is their ``min()``.
+
+    Parameters
+    ----------
+    objective : callable
+        As many tensors as ``start`` to values of shape (starts,), each of which is to become small; for the largest value
+        descend from its negative. Or to a tuple of such values and of what else is to be kept.
+    *start : Tensor, shape (starts, ...)
+        Free parameters.
+    steps : int
+    learning_rate : float
+        Of Adam.
+
+    Returns
+    -------
+    ndarray, shape (steps, starts), or one for each member of the tuple
+
+    Examples
+    --------
+    >>> met = search(lambda x: (x - 3) ** 2, torch.tensor([0.0, 9.0]), steps=200, learning_rate=0.1)
+    >>> met.shape, bool(met.min() < 1e-3)
+    ((200, 2), True)
+    """
+    free = [x.clone().requires_grad_() for x in start]
+    optimizer = torch.optim.Adam(free, lr=learning_rate)
+    met = []
+    for _ in range(steps):
+        found = objective(*free)
+        values = found if isinstance(found, tuple) else (found,)
+        met.append([x.detach() for x in values])
+        optimizer.zero_grad()
+        values[0].sum().backward()
+        optimizer.step()
+    arrays = tuple(torch.stack(kept).numpy() for kept in zip(*met, strict=True))
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def looseness(measured: Iterable[Measurement]) -> tuple[float, float]:
+    """Least and largest factor between a bound and the mean measured beside it, where the bound says something.
+
+    Parameters
+    ----------
+    measured : iterable of Measurement
+
+    Returns
+    -------
+    least, largest : float
+
+    Examples
+    --------
+    >>> from utils.stats.measurement import Measurement
+    >>> looseness([Measurement("n = 2", [0.5], 1.0), Measurement("n = 4", [0.25], 1.0)])
+    (2.0, 4.0)
+    """
+    factors = [m.target / float(np.mean(m.samples)) for m in measured if not m.vacuous]
+    return min(factors), max(factors)
