@@ -20,6 +20,7 @@ __all__ = [
     "VERDICT_COLORS",
     "band",
     "errorbars",
+    "means",
     "shades",
     "table",
     "ticks",
@@ -213,3 +214,30 @@ def ticks(axis, at, labels=None) -> None:
     """
     axis.set_xticks(at, labels=at if labels is None else labels)
     axis.minorticks_off()
+
+
+def means(axis, x, samples, *, errors: float | None = None, **line) -> None:
+    """Mean of each group of runs, with error bars of so many standard errors if asked for.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    x : iterable of float
+        One a group.
+    samples : iterable of array_like, shape (runs,) each
+    errors : float, optional
+    **line
+        To ``axis.errorbar``.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> axis = plt.figure().subplots()
+    >>> means(axis, [32, 64], [[0.1, 0.3], [0.2, 0.2]], errors=4, color=BN)
+    >>> [round(float(y), 6) for y in axis.lines[0].get_ydata()]
+    [0.2, 0.2]
+    >>> plt.close()
+    """
+    samples = [np.asarray(group) for group in samples]
+    bars = None if errors is None else [errors * group.std() / len(group) ** 0.5 for group in samples]
+    axis.errorbar(list(x), [group.mean() for group in samples], bars, capsize=3, **line)

@@ -7,10 +7,19 @@ import torch
 from torch import Tensor
 
 from utils.chains.linear import wishart_root
+from utils.seeding import generator_for
 from utils.stats.measurement import Measurement
 from utils.theory.bounds import largest_gap, theorem1_bound
 
-__all__ = ["bounded_by_theorem1", "least_so_far", "stationary_start", "trajectory"]
+__all__ = [
+    "bounded_by_theorem1",
+    "contraction",
+    "follow",
+    "least_so_far",
+    "perturbations",
+    "stationary_start",
+    "trajectory",
+]
 
 
 def trajectory(chain: Iterable[Tensor], *metrics: Callable[[Tensor], Tensor]) -> np.ndarray | tuple[np.ndarray, ...]:
@@ -42,6 +51,39 @@ def trajectory(chain: Iterable[Tensor], *metrics: Callable[[Tensor], Tensor]) ->
     return arrays if len(metrics) > 1 else arrays[0]
 
 
+def follow(chain: Callable, start: Tensor, metric: Callable, *key: object, runs: int, **options: object) -> np.ndarray:
+    """A metric at every layer of independent networks that all start from one batch.
+
+    Parameters
+    ----------
+    chain : callable
+        Of :mod:`utils.chains`.
+    start : Tensor, shape (d₀, n)
+    metric : callable
+        As :func:`trajectory` takes it.
+    *key
+        Names the stream of random numbers, as :func:`utils.seeding.generator_for` takes it.
+    runs : int
+        Number of networks.
+    **options
+        To ``chain``: ``width``, ``depth``, ….
+
+    Returns
+    -------
+    ndarray, shape (layers, runs, ...)
+
+    Examples
+    --------
+    >>> from utils.chains import bn_chain
+    >>> from utils.metrics import orthogonality_gap
+    >>> start = torch.tensor([[1.0, 0.6], [0.0, 0.8]], dtype=torch.float64)
+    >>> follow(bn_chain, start, orthogonality_gap, 0, "example", runs=10, width=64, depth=5).shape
+    (5, 10)
+    """
+    h = start.expand(runs, *start.shape)
+    return trajectory(chain(h, generator=generator_for(*key), **options), metric)
+
+
 def stationary_start(count: int, n: int, degrees: int, generator: torch.Generator) -> Tensor:
     """Gaussian batches about as far from orthogonal as a stationary chain, so that little burn-in is needed.
 
@@ -64,6 +106,72 @@ def stationary_start(count: int, n: int, degrees: int, generator: torch.Generato
     torch.Size([3, 4, 4])
     """
     return wishart_root((count, n, n), width=max(n, degrees), generator=generator)
+
+
+def perturbations(count: int, n: int, generator: torch.Generator) -> Tensor:
+    """Random symmetric directions of trace 0 and spectral norm 1, along which I/n may be perturbed.
+
+    Parameters
+    ----------
+    count, n : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    Tensor, shape (count, n, n)
+        float64.
+
+    Examples
+    --------
+    >>> direction = perturbations(3, 4, torch.Generator().manual_seed(0))
+    >>> torch.linalg.matrix_norm(direction, ord=2).allclose(torch.ones(3, dtype=torch.float64)), direction.shape
+    (True, torch.Size([3, 4, 4]))
+    """
+    direction = torch.randn(count, n, n, generator=generator, dtype=torch.float64)
+    direction = (direction + direction.mT) / 2
+    mean = direction.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
+    direction = direction - mean * torch.eye(n, dtype=torch.float64)
+    return direction / torch.linalg.matrix_norm(direction, ord=2, keepdim=True)
+
+
+def contraction(
+    chain: Callable, n: int, size: float, *, pairs: int, generator: torch.Generator, **options: object
+) -> np.ndarray:
+    """Factor by which one layer shrinks a perturbation of C = I/n, along the perturbation itself.
+
+    Parameters
+    ----------
+    chain : callable
+        Of :mod:`utils.chains`.
+    n : int
+        Samples in the batch.
+    size : float
+        Of the perturbation, relative to 1/n, in (0, 1).
+    pairs : int
+        Pairs of networks: one starts from I/n plus the perturbation, the other from I/n minus it.
+    generator : torch.Generator
+    **options
+        To ``chain``: ``width``, ….
+
+    Returns
+    -------
+    ndarray, shape (pairs,)
+
+    Examples
+    --------
+    >>> from utils.chains import bn_chain
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> factors = contraction(bn_chain, 4, 0.2, pairs=50, generator=generator, width=10_000)
+    >>> round(float(factors.mean()), 2)  # n/(n + 2), to two digits
+    0.67
+    """
+    direction = perturbations(pairs, n, generator)
+    response = 0
+    for sign in (1, -1):
+        h = torch.linalg.cholesky((torch.eye(n, dtype=torch.float64) + sign * size * direction) / n).mT
+        (after,) = chain(h, depth=1, generator=generator, **options)
+        response = response + sign * (after.mT @ after * direction).sum((-2, -1))
+    return (response / (2 * size / n * direction.square().sum((-2, -1)))).numpy()
 
 
 def least_so_far(least: np.ndarray, first: float) -> np.ndarray:
@@ -97,8 +205,9 @@ def bounded_by_theorem1(
     *,
     n: int,
     width: float,
-    bound: Callable = theorem1_bound,
+    bound: Callable | None = None,
     limit: float | None = None,
+    error: float | None = None,
     **at: object,
 ) -> list[Measurement]:
     """Mean gap beside Theorem 1's bound at layers 2, 3, …, with the least eigenvalue met so far as its λ.
@@ -108,15 +217,18 @@ def bounded_by_theorem1(
     name : str
         Of the case, for the labels.
     gap : ndarray, shape (layers, runs)
+        At layers 1, 2, ….
     least, first
         As :func:`least_so_far` takes them.
     n : int
     width : float
         In the bound.
-    bound : callable
-        ``bound(layer, n, width, lambda_min=...)``.
+    bound : callable, optional
+        ``bound(layer, n, width, lambda_min=...)``; Theorem 1 as proved by default.
     limit : float, optional
         Largest possible value; that of the gap by default.
+    error : float, optional
+        Of a computed gap: then ``gap`` has one value a layer.
     **at
         Further coordinates of the measurements.
 
@@ -132,6 +244,7 @@ def bounded_by_theorem1(
     ([2, 3], 'two, layer 2')
     """
     lam = least_so_far(least, first)
+    bound = bound or theorem1_bound
     limit = largest_gap(n) if limit is None else limit
     return [
         Measurement(
@@ -139,6 +252,7 @@ def bounded_by_theorem1(
             gap[layer - 1],
             bound(layer, n, width, lambda_min=lam[layer - 1]),
             limit=limit,
+            error=error,
             at={"layer": layer, "n": n, "width": width, **at},
         )
         for layer in range(2, len(gap) + 1)

@@ -20,6 +20,7 @@ from utils.theory.bounds import (
     theorem1_bound,
     theorem1_bound_printed,
     theorem1_bound_sharp,
+    theorem1_least_width,
     theorem5_bound,
 )
 from utils.theory.limits import (
@@ -56,6 +57,7 @@ __all__ = [
     "theorem1_bound",
     "theorem1_bound_printed",
     "theorem1_bound_sharp",
+    "theorem1_least_width",
     "theorem5_bound",
     "vanilla_drift",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "theorem1_bound",
     "theorem1_bound_printed",
     "theorem1_bound_sharp",
+    "theorem1_least_width",
     "theorem5_bound",
 ]
 
@@ -68,6 +69,26 @@ def theorem1_bound(layer: int | Tensor, batch_size: int, width: float, *, lambda
     False
     """
     return 2 * (1 - 2 / 3 * lambda_min) ** (layer - 1) + 3 * batch_size / (lambda_min * math.sqrt(width))
+
+
+def theorem1_least_width(batch_size: int) -> float:
+    """Width up to which Theorem 1 is vacuous at every layer, even with the best λ = 1/n: 9n⁴/(1 − 1/n).
+
+    Parameters
+    ----------
+    batch_size : int
+        n.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(theorem1_least_width(4))
+    3072
+    """
+    return 9 * batch_size**4 / (1 - 1 / batch_size)
 
 
 def theorem1_bound_printed(layer: int | Tensor, batch_size: int, width: float, *, sigma_min: float | Tensor):
