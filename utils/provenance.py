@@ -1,14 +1,44 @@
-"""What a result was made on: commit, versions, processor."""
+"""What a result was made on, and when: commit, versions, processor."""
 
+import os
 import platform
 import subprocess
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 from utils.files import ROOT
 
-__all__ = ["commit", "processor", "versions"]
+__all__ = ["commit", "facts", "processor", "versions"]
 
 SHOWN_VERSIONS = ("torch", "numpy", "scipy", "scikit-learn", "papermill", "jupyter-book")
+
+
+def facts(device: str = "cpu") -> dict:
+    """All of it, of a run on this machine today.
+
+    Parameters
+    ----------
+    device : {"cpu", "cuda"}
+        With "cuda", the GPU is named too.
+
+    Returns
+    -------
+    dict
+        ``commit``, ``date`` (UTC), ``python``, ``versions``, ``device`` in the machine's own words, and ``cores``.
+    """
+    name = processor()
+    if device == "cuda":
+        import torch  # here: most that asks has no use for it
+
+        name += f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return {
+        "commit": commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "versions": versions(),
+        "device": name,
+        "cores": os.cpu_count(),
+    }
 
 
 def commit() -> str | None:

@@ -1,25 +1,24 @@
 """Results too long to compute in every build: committed with where they came from, shown as what they are.
 
-``python -m utils.experiments.archive EXECUTED`` keeps the tables (see :class:`Table`) and verdicts of an executed notebook in
-one small file under ``notebooks/evidence/``, tidy rows with their provenance.
+``python -m utils.experiments.archive EXECUTED`` keeps the tables (see :class:`Table`) and verdicts of an executed notebook in a
+folder ``notebooks/evidence/NOTEBOOK.PROFILE/``: a CSV file each, and ``provenance.json``.
 """
 
 import argparse
+import io
 import json
 import math
-import os
-import platform
+import shutil
 import sys
-from datetime import UTC, datetime
+import tempfile
 from pathlib import Path
 
 import pandas as pd
 
-from utils import claims
-from utils.files import ROOT, write_atomically
-from utils.provenance import commit, versions
+from utils import claims, provenance
+from utils.files import ROOT
 
-__all__ = ["RECORD", "Table", "describe", "keep", "load", "main", "plain_rows", "verdicts"]
+__all__ = ["RECORD", "Table", "describe", "keep", "load", "main", "verdicts"]
 
 RECORD = "companion-table"  #: The key of an output's metadata under which a shown table carries its rows.
 FOLDER = ROOT / "notebooks" / "evidence"
@@ -33,7 +32,7 @@ class Table:
     name : str
         Among the notebook's tables.
     frame : DataFrame
-        Plain columns; columns of lists are left out, numbers rounded to five significant digits.
+        Plain columns; columns of lists are left out, numbers rounded to five significant digits, infinity is NaN.
 
     Examples
     --------
@@ -43,37 +42,35 @@ class Table:
     """
 
     def __init__(self, name: str, frame: pd.DataFrame):
-        self.name, self.frame = name, _plain(frame)
+        lists = [column for column in frame if frame[column].map(lambda value: isinstance(value, list)).any()]
+        plain = frame.drop(columns=lists).map(lambda x: float(f"{x:.5g}") if isinstance(x, float) else x)
+        self.name, self.frame = name, plain.replace([math.inf, -math.inf], math.nan)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        record = {"name": self.name, "columns": list(self.frame.columns), "rows": plain_rows(self.frame)}
-        return {"text/plain": f"{self.name}: {len(self.frame)} rows"}, {RECORD: record}
+        return {"text/plain": f"{self.name}: {len(self.frame)} rows"}, {
+            RECORD: {"name": self.name, "csv": _written(self.frame)}
+        }
 
 
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    plain = frame[[name for name in frame if not frame[name].map(lambda value: isinstance(value, list)).any()]]
-    return plain.map(lambda value: float(f"{value:.5g}") if isinstance(value, float) else value)
+# What diverged is NaN in a file; an empty field is an empty text.
+def _written(frame: pd.DataFrame) -> str:
+    return frame.to_csv(index=False, na_rep="NaN", lineterminator="\n")
 
 
-def plain_rows(frame: pd.DataFrame) -> list[list]:
-    """Rows for a JSON file, which has no NaN: what diverged is null there, and NaN again when read."""
-    return [
-        [None if isinstance(value, float) and not math.isfinite(value) else value for value in row]
-        for row in frame.values.tolist()
-    ]
+def _read(csv) -> pd.DataFrame:
+    return pd.read_csv(csv, keep_default_na=False, na_values=["NaN"])
 
 
-def keep(name: str, tables: dict[str, dict], *, device: str, **run: object) -> Path:
-    """Write tables with their provenance, atomically.
+def keep(name: str, tables: dict[str, pd.DataFrame], *, device: str, **run: object) -> Path:
+    """Write tables with their provenance: all of them, or what was there stays.
 
     Parameters
     ----------
     name : str
-        Of the file, ``NOTEBOOK.WHAT``.
-    tables : dict of str to dict
-        Each with ``columns`` and ``rows``.
-    device : str
-        Where it ran: "cpu" or "cuda", named in the file by the machine's own words.
+        Of the folder, ``NOTEBOOK.WHAT``.
+    tables : dict of str to DataFrame
+    device : {"cpu", "cuda"}
+        Where it ran, see :func:`utils.provenance.facts`.
     **run
         What else is known of the run: ``command``, ``parameters``, …
 
@@ -81,29 +78,16 @@ def keep(name: str, tables: dict[str, dict], *, device: str, **run: object) -> P
     -------
     Path
     """
-    if device == "cuda":
-        import torch  # here: not every reader of kept tables has a use for it
-
-        device = torch.cuda.get_device_name()
-    else:
-        device = f"{os.cpu_count()} cores, {platform.machine()}, no GPU"
-    provenance = {
-        "commit": commit(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "device": device,
-        "versions": versions(),
-        **run,
-    }
-    tables_text = ",\n".join(
-        f"{json.dumps(key)}: {{{json.dumps('columns')}: {json.dumps(table['columns'])}, {json.dumps('rows')}: [\n"
-        + ",\n".join(json.dumps(row) for row in table["rows"])
-        + "\n]}"
-        for key, table in tables.items()
-    )
-    path = FOLDER / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    write_atomically(path, f'{{"provenance": {json.dumps(provenance)},\n"tables": {{\n{tables_text}\n}}}}\n')
-    return path
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=FOLDER) as room:
+        fresh, folder = Path(room) / name, FOLDER / name
+        fresh.mkdir()
+        for table, frame in tables.items():
+            (fresh / f"{table}.csv").write_text(_written(frame), encoding="utf-8")
+        about = json.dumps(provenance.facts(device) | run, indent=1, ensure_ascii=False)
+        (fresh / "provenance.json").write_text(about + "\n", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        return fresh.rename(folder)
 
 
 def load(name: str) -> tuple[dict[str, pd.DataFrame], dict]:
@@ -112,7 +96,7 @@ def load(name: str) -> tuple[dict[str, pd.DataFrame], dict]:
     Parameters
     ----------
     name : str
-        Of the file, without its ending.
+        Of the folder.
 
     Returns
     -------
@@ -122,7 +106,7 @@ def load(name: str) -> tuple[dict[str, pd.DataFrame], dict]:
     Raises
     ------
     FileNotFoundError
-        If there is no such file; the message lists those there are.
+        If there is no such folder; the message lists those there are.
 
     Examples
     --------
@@ -130,14 +114,11 @@ def load(name: str) -> tuple[dict[str, pd.DataFrame], dict]:
     >>> "claims" in tables, len(provenance["commit"])
     (True, 40)
     """
-    path = FOLDER / f"{name}.json"
-    if not path.exists():
-        there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json"))) or "none"
+    if not (FOLDER / name / "provenance.json").exists():
+        there = ", ".join(sorted(path.parent.name for path in FOLDER.glob("*/provenance.json"))) or "none"
         raise FileNotFoundError(f"no evidence {name!r} in {FOLDER}; there is: {there}")
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    return {key: pd.DataFrame(table["rows"], columns=table["columns"]) for key, table in kept["tables"].items()}, kept[
-        "provenance"
-    ]
+    tables = {path.stem: _read(path) for path in sorted((FOLDER / name).glob("*.csv"))}
+    return tables, json.loads((FOLDER / name / "provenance.json").read_text(encoding="utf-8"))
 
 
 def verdicts(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -187,25 +168,18 @@ def describe(provenance: dict) -> str:
 
 
 def _from_notebook(path: Path) -> Path:
-    import nbformat  # here, as above
+    import nbformat  # here: readers of kept tables have no use for it
 
     notebook = nbformat.read(path, as_version=4)
-    run = notebook.metadata["companion"]
-    source = Path(notebook.metadata["papermill"]["input_path"])
-    shown = [
-        output.get("metadata", {}) for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
-    ]
-    tables = {
-        metadata[RECORD]["name"]: {name: metadata[RECORD][name] for name in ("columns", "rows")}
-        for metadata in shown
-        if RECORD in metadata
-    }
-    columns = ["id", "item", "verdict", "wanted", "estimate", "interval", "scale"]
-    verdicts = [claims.again(metadata[claims.RECORD]).record() for metadata in shown if claims.RECORD in metadata]
-    tables["claims"] = {"columns": columns, "rows": [[verdict[name] for name in columns] for verdict in verdicts]}
+    run, source = notebook.metadata["companion"], Path(notebook.metadata["papermill"]["input_path"])
+    shown = [output.get("metadata", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    tables = {m[RECORD]["name"]: _read(io.StringIO(m[RECORD]["csv"])) for m in shown if RECORD in m}
+    records = [claims.again(m[claims.RECORD]).record() for m in shown if claims.RECORD in m]
+    columns = ["id", "item", "verdict", "wanted", "estimate", "low", "high", "scale"]
+    rows = [record | dict(zip(("low", "high"), record["interval"], strict=True)) for record in records]
     return keep(
         f"{source.stem}.{run['profile']}",
-        tables,
+        tables | {"claims": pd.DataFrame(rows, columns=columns)},
         command=f"python -m utils.run notebooks/{source.name} OUTPUT --profile {run['profile']}",
         device=run["parameters"].get("device", "cpu"),
         parameters=run["parameters"],

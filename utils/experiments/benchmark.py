@@ -5,31 +5,31 @@ Machines are noisy, so every ratio comes from measurements taken in turn, best o
 
 import json
 import os
-import platform
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from html import escape
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from timeit import timeit
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
+from utils import provenance
 from utils.chains.linear import bn_chain
 from utils.experiments import benchmark_sgd
 from utils.files import ROOT, write_atomically
 from utils.metrics import orthogonality_gap
-from utils.plotting import BN, THEORY, use_style
-from utils.provenance import commit, processor, versions
 from utils.seeding import generator_for
-from utils.stats.text import number
 
-__all__ = ["figure", "main", "measure", "table"]
+__all__ = ["main", "measure"]
 
-WIDTHS_2B = (16, 32, 64, 128, 256, 512)
-LAYER_WIDTHS = (64, 256, 1024, 4096)
+Side = tuple[Callable[[], object], int]  # what is timed, and how often in a row: once may be too quick
+Ratio = tuple[str, str, float, float, str]  # its id, the work, seconds of ours, of the other, and what that is
+
+
+def best(*sides: Side, rounds: int) -> list[float]:
+    """Least seconds of each side over rounds in which they take turns, after one warm-up each."""
+    times = [[timeit(side, number=count) / count for side, count in sides] for _ in range(rounds + 1)]
+    return np.min(times[1:], axis=0).tolist()
 
 
 def numpy_layer(h: np.ndarray, width: int) -> np.ndarray:
@@ -44,75 +44,81 @@ def torch_layer(h: torch.Tensor, width: int, generator: torch.Generator) -> torc
     return torch.nn.functional.normalize(h, dim=1) / width**0.5
 
 
-def figure2b_numpy() -> None:
-    """Figure 2b's whole protocol by direct simulation: 6 widths, 20 runs, 500 layers, the gap at each."""
-    for width in WIDTHS_2B:
-        for _ in range(20):
-            h = np.zeros((width, 4))
-            h[range(4), range(4)] = 1, 1e-6, 1e-6, 1e-6
-            for _ in range(500):
-                h = numpy_layer(h, width)
-                c = h.T @ h
-                np.linalg.norm(c / np.trace(c) - np.eye(4) / 4)
+def layers(root: torch.Tensor, width: int, name: str, **options: object) -> Callable[[], object]:
+    """The exact sampler's next layer, as often as it is called."""
+    chain = bn_chain(root, width=width, depth=10**9, generator=generator_for(0, name, width), **options)
+    return lambda: next(chain)
 
 
-def figure2b_exact() -> None:
-    """The same with the exact sampler, all runs at once."""
-    start = torch.diag(torch.tensor([1, 1e-6, 1e-6, 1e-6], dtype=torch.float64)).expand(20, 4, 4)
-    for width in WIDTHS_2B:
-        chain = bn_chain(start, width=width, depth=500, generator=generator_for(0, width), draws=torch.float32)
-        orthogonality_gap(torch.stack(list(chain)))
+def figure2b() -> Iterator[Ratio]:
+    """Figure 2b's whole protocol: 6 widths, 20 runs, 500 layers, the gap at each."""
+    start, widths = torch.diag(torch.tensor([1, 1e-6, 1e-6, 1e-6], dtype=torch.float64)), 2 ** np.arange(4, 10)
+
+    def direct() -> None:
+        for width in widths:
+            for _ in range(20):
+                h = np.eye(width, 4) @ start.numpy()
+                for _ in range(500):
+                    h = numpy_layer(h, width)
+                    c = h.T @ h
+                    np.linalg.norm(c / np.trace(c) - np.eye(4) / 4)
+
+    def exact() -> None:  # all runs at once
+        for width in widths.tolist():
+            generator = generator_for(0, width)
+            chain = bn_chain(start.expand(20, 4, 4), width=width, depth=500, generator=generator, draws=torch.float32)
+            orthogonality_gap(torch.stack(list(chain)))
+
+    seconds = best((exact, 1), (direct, 1), rounds=1)
+    yield "fig2b", "Figure 2b's protocol: 6 widths, 500 layers, 20 runs", *seconds, "NumPy, direct"
 
 
-def best(*sides: Callable[[], object], rounds: int) -> list[float]:
-    """Least seconds of each side over rounds in which they take turns, after one warm-up each."""
-    for side in sides:
-        side()
-    times = [[] for _ in sides]
-    for _ in range(rounds):
-        for side, mine in zip(sides, times, strict=True):
-            started = time.perf_counter()
-            side()
-            mine.append(time.perf_counter() - started)
-    return [min(mine) for mine in times]
-
-
-def repeated(side: Callable[[], object], count: int) -> Callable[[], object]:
-    """A side too quick to time once, run ``count`` times."""
-
-    def many():
-        for _ in range(count):
-            side()
-
-    return many
-
-
-def one_layer(width: int, batch_size: int = 8) -> dict[str, float]:
-    """Seconds for one layer by each method from the same start, in double precision and with single-precision draws."""
-    start = np.random.default_rng(0).normal(size=(width, batch_size))
+def one_layer(width: int) -> Iterator[Ratio]:
+    """One layer by each method from the same start, in double precision and with single-precision draws."""
+    start = np.random.default_rng(0).normal(size=(width, 8))
     tensor, root = torch.from_numpy(start), torch.linalg.qr(torch.from_numpy(start)).R
-    generator = generator_for(0, "one layer", width)
-    count = max(1, 200_000 // width)
-    layers = bn_chain(root, width=width, depth=10**9, generator=generator)
-    single_layers = bn_chain(root, width=width, depth=10**9, generator=generator, draws=torch.float32)
+    generator, count = generator_for(0, "one layer", width), max(1, 200_000 // width)
     ours, single, by_numpy, by_torch = best(
-        repeated(lambda: next(layers), count),
-        repeated(lambda: next(single_layers), count),
-        lambda: numpy_layer(start, width),
-        lambda: torch_layer(tensor, width, generator),
+        (layers(root, width, "double"), count),
+        (layers(root, width, "single", draws=torch.float32), count),
+        (lambda: numpy_layer(start, width), 1),
+        (lambda: torch_layer(tensor, width, generator), 1),
         rounds=5,
     )
-    return {"ours": ours / count, "ours, single": single / count, "NumPy": by_numpy, "torch": by_torch}
+    work = f"one layer of width {width}, n = 8"
+    yield f"layer-numpy-{width}", f"{work}, double precision", ours, by_numpy, "NumPy, direct"
+    yield f"layer-torch-{width}", f"{work}, double precision", ours, by_torch, "torch, direct"
+    yield f"layer-single-{width}", f"{work}, single-precision draws", single, by_numpy, "NumPy, direct (double)"
 
 
-def against_draws(batch_size: int, width: int = 1_000_000) -> tuple[float, float]:
-    """Seconds for one layer, and for drawing its normal variates alone, float32."""
+def against_draws(batch_size: int, width: int = 1_000_000) -> Iterator[Ratio]:
+    """One layer, and drawing its normal variates alone, float32."""
     root = torch.linalg.qr(torch.randn(batch_size, batch_size, generator=generator_for(0), dtype=torch.float64)).R
     generator = generator_for(0, "draws", batch_size)
-    layers = bn_chain(root, width=width, depth=10**9, generator=generator, draws=torch.float32)
     # In the sampler's own blocks: in one piece memory, not arithmetic, would set the time.
     block = torch.empty(batch_size, width // 50)
-    return tuple(best(lambda: next(layers), repeated(lambda: block.normal_(generator=generator), 50), rounds=7))
+
+    def draws() -> None:
+        for _ in range(50):
+            block.normal_(generator=generator)
+
+    seconds = best((layers(root, width, "draws", draws=torch.float32), 1), (draws, 1), rounds=7)
+    yield (
+        f"draws-{batch_size}",
+        f"one layer of width 1,000,000, n = {batch_size}",
+        *seconds,
+        "its normal variates alone",
+    )
+
+
+def training(name: str, task: dict) -> Iterator[Ratio]:
+    """A training step against the plain way, on one thread and on the whole machine."""
+    seconds = benchmark_sgd.training_step(task)
+    work = f"one SGD step and seed, width 64, depth 40, {name}, batch {task['batch']}, ten seeds in one model"
+    other, cores = "one run at a time, DataLoader", os.cpu_count()
+    yield f"training-step-{name}", f"{work}, one thread", seconds["ours"], seconds["plain"], other
+    machine = seconds["ours, machine"], seconds["plain, machine"]
+    yield f"training-step-{name}-machine", f"{work}, {cores} processes", *machine, f"{other}, up to {cores} threads"
 
 
 PEAK = """
@@ -123,7 +129,7 @@ from utils.seeding import generator_for
 torch.set_num_threads(1)
 before = own_peak()
 start = torch.eye(8, dtype=torch.float64)
-*_, last = bn_chain(start, width=10_000_000, depth={depth}, generator=generator_for(0), draws=torch.float32)
+*_, last = bn_chain(start, width=10_000_000, depth=50, generator=generator_for(0), draws=torch.float32)
 print(before, own_peak())
 """
 
@@ -135,15 +141,6 @@ def own_peak() -> float:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 2**10
 
 
-def peak_memory(depth: int) -> tuple[float, float]:
-    """MiB at most held by a fresh process: after its imports, and after ``depth`` layers of width 10⁷, n = 8."""
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK.format(depth=depth)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    before, after = map(float, done.stdout.split())
-    return before, after
-
-
 def measure() -> dict:
     """All measurements.
 
@@ -151,136 +148,56 @@ def measure() -> dict:
     -------
     dict
         ``machine`` (what ran it), ``ratios`` (each with ``id``, ``work``, ``ours_s``, ``other_s``, ``ratio``, ``other``),
-        ``training`` (how far two ways to initialise are apart; operations a second) and ``memory`` (peak MiB at width 10⁷).
+        ``training`` (how far two ways to initialize are apart; operations a second) and ``memory`` (peak MiB at width 10⁷).
     """
     torch.set_num_threads(1)
     ratios = []
 
-    def add(name, work, ours, other, label):
-        ratios.append(
-            {"id": name, "work": work, "ours_s": ours, "other_s": other, "ratio": other / ours, "other": label}
-        )
-        print(f"{work}: {ours:.3g} s, {label} {other:.3g} s, ratio {other / ours:.3g}", flush=True)
+    def add(measured: Iterator[Ratio]) -> None:
+        for name, work, ours, other, label in measured:
+            ratio = other / ours
+            ratios.append({"id": name, "work": work, "ours_s": ours, "other_s": other, "ratio": ratio, "other": label})
+            print(f"{work}: {ours:.3g} s, {label} {other:.3g} s, ratio {ratio:.3g}", flush=True)
 
-    add(
-        "fig2b",
-        "Figure 2b's protocol: 6 widths, 500 layers, 20 runs",
-        *best(figure2b_exact, figure2b_numpy, rounds=1),
-        "NumPy, direct",
-    )
-    for width in LAYER_WIDTHS:
-        seconds = one_layer(width)
-        for label in ("NumPy", "torch"):
-            work = f"one layer of width {width}, n = 8, double precision"
-            add(f"layer-{label.lower()}-{width}", work, seconds["ours"], seconds[label], f"{label}, direct")
-        work = f"one layer of width {width}, n = 8, single-precision draws"
-        add(f"layer-single-{width}", work, seconds["ours, single"], seconds["NumPy"], "NumPy, direct (double)")
+    add(figure2b())
+    for width in (64, 256, 1024, 4096):
+        add(one_layer(width))
     for batch_size in (8, 16):
-        ours, draws = against_draws(batch_size)
-        add(
-            f"draws-{batch_size}",
-            f"one layer of width 1,000,000, n = {batch_size}",
-            ours,
-            draws,
-            "its normal variates alone",
-        )
-    for name, task in (
-        ("digits", {"images": 1437, "features": 64, "batch": 100}),
-        ("cifar10", {"images": 10_000, "features": 3072, "batch": 500}),
-    ):
-        seconds = benchmark_sgd.training_step(task)
-        work = f"one SGD step and seed, width 64, depth 40, {name}, batch {task['batch']}, ten seeds in one model"
-        other = "one run at a time, DataLoader"
-        add(f"training-step-{name}", f"{work}, one thread", seconds["ours"], seconds["plain"], other)
-        cores = os.cpu_count()
-        add(
-            f"training-step-{name}-machine",
-            f"{work}, {cores} processes",
-            seconds["ours, machine"],
-            seconds["plain, machine"],
-            f"{other}, up to {cores} threads",
-        )
-    by_gram, by_svd, apart = benchmark_sgd.initialisation()
-    add("iterative-init", "iterative initialisation, width 800, depth 30", by_gram, by_svd, "an SVD a layer")
-    peak, reached = benchmark_sgd.gemm_peak(), benchmark_sgd.wide_step_flops()
-    print(
-        f"the two initialisations differ by {apart:.1e}; width 800: {reached / peak:.0%} of the GEMM peak", flush=True
-    )
-    before, after = peak_memory(50)
-    print(f"width 10,000,000, n = 8, 50 layers: peak {after:.0f} MiB, of which {before:.0f} MiB before the first layer")
+        add(against_draws(batch_size))
+    for name, task in (("digits", benchmark_sgd.DIGITS), ("cifar10", benchmark_sgd.CIFAR)):
+        add(training(name, task))
+    *seconds, apart = benchmark_sgd.initialization()
+    add([("iterative-init", "iterative initialisation, width 800, depth 30", *seconds, "an SVD a layer")])
+    speed = {
+        "init_apart": apart,
+        "gemm_peak_flops": benchmark_sgd.gemm_peak(),
+        "wide_step_flops": benchmark_sgd.wide_step_flops(),
+    }
+    # In a process of its own: after its imports, and after 50 layers.
+    done = subprocess.run([sys.executable, "-c", PEAK], cwd=ROOT, capture_output=True, text=True, check=True)
+    before, after = map(float, done.stdout.split())
+    facts = provenance.facts()
     return {
         "machine": {
-            "processor": processor(),
+            "processor": facts["device"],
             "threads": 1,
-            "python": platform.python_version(),
-            "date": time.strftime("%Y-%m-%d"),
-            "versions": {name: version for name, version in versions().items() if name in ("torch", "numpy")},
+            **{name: facts[name] for name in ("python", "date", "commit")},
+            "versions": {name: facts["versions"][name] for name in ("torch", "numpy")},
             "command": "make bench",
-            "commit": commit(),
         },
         "ratios": ratios,
-        "training": {"init_apart": apart, "gemm_peak_flops": peak, "wide_step_flops": reached},
+        "training": speed,
         "memory": {"work": "width 10,000,000, n = 8, 50 layers", "peak_mib": after, "import_mib": before},
     }
 
 
-def table(record: dict) -> str:
-    """HTML table of a benchmark's ratios, its memory and where they were measured."""
-    rows = "".join(
-        f"<tr><td>{escape(r['work'])}</td><td>{escape(r['other'])}</td><td>{number(r['ours_s'])} s</td>"
-        f"<td>{number(r['other_s'])} s</td><td>{number(r['ratio'])}</td></tr>"
-        for r in record["ratios"]
-    )
-    memory, training, machine = record["memory"], record["training"], record["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    head = "".join(
-        f'<th scope="col">{name}</th>' for name in ("Work", "Compared with", "Ours", "Other", "Other / ours")
-    )
-    return (
-        '<div class="claims-table" role="region" aria-label="Benchmark" tabindex="0">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n"
-        f"<p>Peak memory, {escape(memory['work'])}: {memory['peak_mib']:.0f} MiB for the whole process, of which "
-        f"{memory['import_mib']:.0f} MiB are there before the first layer (Python, torch, plotting).</p>\n"
-        f"<p>The two initialisations give the same weights to {number(training['init_apart'])} of the largest. A training step at "
-        f"width 800 and depth 30 runs at {training['wide_step_flops'] / training['gemm_peak_flops']:.0%} of the speed of one large "
-        "matrix product.</p>\n"
-        f"<p>Measured on {escape(machine['date'])} with <code>{escape(machine['command'])}</code>: {escape(machine['processor'])}, "
-        f"{machine['threads']} thread, Python {escape(machine['python'])}, {escape(versions)}, commit "
-        f"<code>{escape(str(machine['commit'])[:12])}</code>.</p>\n"
-    )
-
-
-def figure(record: dict, path: Path) -> None:
-    """Write the ratios of one layer against width as an SVG file."""
-    use_style()
-    drawn, axis = plt.subplots()
-    lines = (
-        ("numpy", "#E69F00", "against NumPy"),
-        ("torch", BN, "against torch"),
-        ("single", "#882255", "single-precision draws, against NumPy"),
-    )
-    for name, color, label in lines:
-        mine = [r for r in record["ratios"] if r["id"].startswith(f"layer-{name}-")]
-        axis.plot(
-            [int(r["id"].rsplit("-", 1)[1]) for r in mine], [r["ratio"] for r in mine], "o-", color=color, label=label
-        )
-    widths = np.array(LAYER_WIDTHS)
-    axis.plot(widths, widths / 8, color=THEORY, linestyle="--", label="$d/n$, the ratio of normal variates")
-    axis.set(xscale="log", yscale="log", xlabel="width $d$", ylabel="direct / exact, seconds a layer")
-    axis.set_xticks(widths, labels=widths)
-    axis.minorticks_off()
-    axis.legend()
-    drawn.savefig(path, metadata={"Date": None})
-    plt.close(drawn)
-
-
 def main() -> int:
     """Measure and write ``_build/bench.json``; returns the exit status."""
-    record = measure()
     path = ROOT / "_build" / "bench.json"
     path.parent.mkdir(exist_ok=True)
+    record = measure()
     write_atomically(path, json.dumps(record, indent=1) + "\n")
-    print(f"written to {path}")
+    print(f"{record['training']}\n{record['memory']}\nwritten to {path}")
     return 0
 
 

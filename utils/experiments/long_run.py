@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from utils.experiments.archive import Table, keep, plain_rows
+from utils.experiments.archive import Table, keep
 from utils.experiments.sweep import sweep
 from utils.experiments.trial import ARMS, trial
 
@@ -47,10 +47,9 @@ def _run(options: argparse.Namespace) -> Path:
             zip(row.curve_loss, row.curve_gap_before, row.curve_gap_after, strict=True)
         )
     ]  # fmt: skip
-    tables = {"runs": Table("runs", table).frame, "curves": Table("curves", pd.DataFrame(curves)).frame}
     return keep(
         options.name,
-        {key: {"columns": list(frame.columns), "rows": plain_rows(frame)} for key, frame in tables.items()},
+        {name: Table(name, frame).frame for name, frame in (("runs", table), ("curves", pd.DataFrame(curves)))},
         device=options.device,
         command="python -m utils.experiments.long_run " + " ".join(sys.argv[1:]),
     )
@@ -59,7 +58,7 @@ def _run(options: argparse.Namespace) -> Path:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m utils.experiments.long_run", description=__doc__.split("\n\n")[0])
-    parser.add_argument("name", help="of the file, NOTEBOOK.WHAT")
+    parser.add_argument("name", help="of the folder, NOTEBOOK.WHAT")
     parser.add_argument("--width", type=int, required=True)
     parser.add_argument("--depths", type=int, nargs="+", required=True)
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), required=True)

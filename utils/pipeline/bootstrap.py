@@ -27,6 +27,7 @@ NEEDED = (
     "pooch",
     "platformdirs",
     "pyyaml",
+    "jinja2",
     "matplotlib",
     "seaborn",
     "papermill",

@@ -18,7 +18,7 @@ import yaml
 from utils.claims import collect, display, items
 from utils.claims.register import registry
 from utils.files import ROOT
-from utils.pipeline import checks, colophon, publish, stage
+from utils.pipeline import checks, publish, report, stage
 from utils.pipeline.execute import PINNED, faults, notebook_fingerprint, resolve
 from utils.pipeline.parameters import ParameterError
 from utils.pipeline.stage import BuildFailed, as_json, write
@@ -61,7 +61,7 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
         print(display.line(record))
     print(f"{len(records)} claims as expected; error budget of the book {collect.error_budget(records):.2g}")
 
-    made = colophon.describe(profile, executed, threads=int(PINNED["OMP_NUM_THREADS"])) | {"claims": records}
+    made = report.describe(profile, executed, threads=int(PINNED["OMP_NUM_THREADS"])) | {"claims": records}
     shown = _compose(notebooks, executed, records, out / "composed")
     index = stage.render(stage.stage(out, shown, made, chosen, repository), out)
     _publish_notebooks(shown, out / "executed")

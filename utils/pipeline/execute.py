@@ -87,7 +87,7 @@ def notebook_fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
             PINNED,
             code_fingerprint(notebook, stop=JUDGED),
             _read_of_registry(names),
-            files_fingerprint(notebook.parent, f"evidence/{notebook.stem}.*"),
+            files_fingerprint(notebook.parent, f"evidence/{notebook.stem}.*/*"),
             bool(os.environ.get("COMPANION_DATA")),
         ]
     )

@@ -1,23 +1,35 @@
-"""What the pages show of the verdicts: the landing page's table, the claims page, the error budget.
+"""What the pages show of a build: the landing page's table, the claims page, the error budget; how it was made, and how fast.
 
-All of it is made from the records of ``claims.json`` and the items of ``items.yml``; the pages include it, and nobody
-types a verdict.
+All of it is made from the records of ``claims.json`` and the items of ``items.yml``, by the templates in ``templates/``; the
+pages include it, and nobody types a verdict.
 """
 
 import re
 import unicodedata
 from collections import Counter
-from html import escape
+from pathlib import Path
 
-from utils.claims import collect
-from utils.claims.display import control, evidence, measured
+import nbformat
+
+from utils import provenance
+from utils.claims import collect, compare, display
 from utils.claims.items import Item
-from utils.stats.text import MARKS, badge, number, prose
+from utils.stats.text import MARKS
 
-__all__ = ["budget", "counts", "filters", "ledger_table", "overview"]
+__all__ = [
+    "agreements", "benchmark", "benchmark_figure", "budget", "counts", "describe", "filters", "ledger_table", "overview",
+    "picture", "run", "titles",
+]  # fmt: skip
 
 ERRATA = "10_errata"
-HEADS = ("Claim", "What is judged", "Published", "Ours")
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def _render(template: str, /, **values: object) -> str:
+    return display.render(template, folder=TEMPLATES, **values)
+
+
+# The verdicts.
 
 
 def counts(items: list[Item], records: list[dict]) -> str:
@@ -33,136 +45,34 @@ def counts(items: list[Item], records: list[dict]) -> str:
     -------
     str
     """
-    theirs = {name for item in items if not item.ours for name in item.claims}
-    paper = [r for r in records if r["id"] in theirs]
-    ours = [r for r in records if r["id"] not in theirs]
-    waiting = sum(len(item.claims) or 1 for item in items) - len(records)
-    controlled = sum(any(c["wanted"] == "refuted" for c in r["controls"]) for r in records)
-    judged = {r["id"]: r for r in records}
-    there = [[(judged[name], item) for name in item.claims if name in judged] for item in items if not item.ours]
+
+    def told(these: list[dict]) -> dict:
+        by = Counter(record["verdict"] for record in these)
+        tally = ", ".join(f"{by[verdict]} {verdict}" for verdict in ("supported", "refuted", "inconclusive"))
+        return {"count": len(these), "tally": tally}
+
+    rows = _rows(items, records)
+    shown = [claim for row in rows for claim in row["claims"]]
+    paper = [row for row in rows if not row["item"].ours]
+    theirs = {claim["id"] for row in paper for claim in row["claims"]}
     # Of an item that holds otherwise.
-    slips = sum(
-        r["verdict"] == "refuted" and r["notebook"] == ERRATA
-        for rows in there
-        if not all(_speaks_against(*row) for row in rows)
-        for r, _ in rows
+    slips = [claim for row in paper if row["mark"] != "against" for claim in row["claims"]]
+    return _render(
+        "counts.md.j2",
+        all=told(records),
+        paper=told([record for record in records if record["id"] in theirs]),
+        ours=told([record for record in records if record["id"] not in theirs]),
+        controlled=sum(any(c["wanted"] == "refuted" for c in record["controls"]) for record in records),
+        slips=sum(claim["verdict"] == "refuted" and claim["notebook"] == ERRATA for claim in slips),
+        errata=ERRATA,
+        opposed=sum(claim["opposite"] and claim["against"] for claim in shown),
+        waiting=sum(claim["record"] is None for claim in shown),
     )
-    supported = {r["id"] for r in records if r["verdict"] == "supported"}
-    opposed = sum(name in supported for item in items for name in item.against)
-    with_control = "every one" if controlled == len(records) else f"{controlled} of them"
-    return (
-        f"**{len(records)} statements judged: {_tally(records)}**; {with_control} with a negative control. "
-        f"{len(paper)} of them are about the paper ({_tally(paper)}), {len(ours)} are our own ({_tally(ours)})"
-        + (
-            f"; {slips} of those refuted are details of print, proof or released code, from {{doc}}`../notebooks/{ERRATA}`"
-            if slips
-            else ""
-        )
-        + (
-            f"; {opposed} of those supported is the opposite of what the paper says (*contradicted* below)"
-            if opposed
-            else ""
-        )
-        + (f"; {waiting} rows are not judged and say why" if waiting else "")
-        + ".\n"
-    )
-
-
-def _tally(records: list[dict]) -> str:
-    by = Counter(r["verdict"] for r in records)
-    return ", ".join(f"{by[verdict]} {verdict}" for verdict in ("supported", "refuted", "inconclusive"))
 
 
 def overview(items: list[Item], records: list[dict]) -> str:
     """HTML table for the landing page: the paper's items, each verdict one click from the card that shows it."""
-    judged = {r["id"]: r for r in records}
-    rows = "".join(_overview_row(item, judged) for item in items if not item.ours)
-    return _table(
-        "overview", "The paper's items and what became of them", ("Item", "It says", "Verdict", "We find"), rows
-    )
-
-
-def _overview_row(item: Item, judged: dict[str, dict]) -> str:
-    there = [judged[name] for name in item.claims if name in judged]
-    links = [_link(judged[name], item) if name in judged else _no_link(name, item) for name in item.claims or [""]]
-    verdicts = "".join(f"<li>{link}</li>" for link in links)
-    against = [_speaks_against(r, item) for r in there]
-    mark = "against" if against and all(against) else "mixed" if any(against) else ""
-    why = item.found if there else _why_not(item, item.claims[0] if item.claims else None)
-    return (
-        f'<tr role="row"{f" class={mark}" if mark else ""}><th role="rowheader" scope="row">{escape(item.item)}</th>'
-        f'<td role="cell">{prose(item.says)}</td><td role="cell"><ul>{verdicts}</ul></td>'
-        f'<td role="cell">{prose(why)}</td></tr>'
-    )
-
-
-def _speaks_against(record: dict, item: Item) -> bool:
-    return record["verdict"] == ("supported" if record["id"] in item.against else "refuted")
-
-
-def _link(record: dict, item: Item) -> str:
-    """The verdict as a link to its card, with what tells it from the item's other verdicts."""
-    part = _part(record, item) if len(item.claims) > 1 else ""
-    shown = badge(record["verdict"])
-    if record["id"] in item.against:
-        shown = (
-            '<span class="verdict verdict-refuted">✗ contradicted</span>' if _speaks_against(record, item) else shown
-        )
-    return f'<a href="{_card(record)}">{shown}</a>' + (f" <small>{escape(part)}</small>" if part else "")
-
-
-def _no_link(name: str, item: Item) -> str:
-    return badge("not judged") + (f" <small>{escape(name)}</small>" if len(item.claims) > 1 else "")
-
-
-def _part(record: dict, item: Item) -> str:
-    """What tells a claim from the others of its item: "as printed" of "Theorem 1, as printed"."""
-    name = re.sub(r" \(ours\)$", "", record["item"])
-    return "" if name == item.item else name.partition(", ")[2] or name
-
-
-def _card(record: dict) -> str:
-    return f"../notebooks/{record['notebook']}.html#{record['anchor']}"
-
-
-def _number(notebook: str) -> str:
-    return notebook.partition("_")[0]
-
-
-def filters(items: list[Item], records: list[dict], titles: dict[str, str]) -> str:
-    """HTML form that narrows the claims page down; hidden until its script is there to serve it.
-
-    Parameters
-    ----------
-    items, records : list
-    titles : dict of str to str
-        Title of each notebook, by its name.
-    """
-    by = Counter(verdict for item in items for verdict in _verdicts(item, records))
-    choices = {
-        "verdict": ("Verdict", {"": "any", **{name: f"{name} ({by[name]})" for name in MARKS}}),
-        "part": ("Whose", {"": "the paper's and ours", "paper": "the paper's", "ours": "ours"}),
-        "notebook": ("Notebook", {"": "any", **{name: f"{_number(name)} {title}" for name, title in titles.items()}}),
-    }
-    fields = "".join(
-        f'<label for="ledger-{name}">{label} <select id="ledger-{name}" name="{name}">'
-        + "".join(f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in options.items())
-        + "</select></label>"
-        for name, (label, options) in choices.items()
-    )
-    return (
-        '<form id="ledger-filter" role="search" aria-label="Narrow the tables down" hidden>'
-        '<label for="ledger-text">Text <input id="ledger-text" name="text" type="search" autocomplete="off"></label>'
-        f'{fields}<button type="reset">Show all</button><output id="ledger-count" aria-live="polite"></output></form>\n'
-        '<p id="ledger-none" hidden>No row has all of this. Fewer or shorter words find more (“n^2”, “lambda” and “sqrt” find '
-        "the symbols); <em>Show all</em> brings every row back.</p>\n"
-        '<script defer src="../_static/claims.js"></script>\n'
-    )
-
-
-def _verdicts(item: Item, records: list[dict]) -> list[str]:
-    judged = {r["id"]: r["verdict"] for r in records}
-    return [judged.get(name, "not judged") for name in item.claims] or ["not judged"]
+    return _render("overview.html.j2", rows=[row for row in _rows(items, records) if not row["item"].ours])
 
 
 def ledger_table(items: list[Item], records: list[dict], claims: dict[str, dict], *, ours: bool) -> str:
@@ -180,89 +90,26 @@ def ledger_table(items: list[Item], records: list[dict], claims: dict[str, dict]
     -------
     str
     """
-    judged = {r["id"]: r for r in records}
-    part = "ours" if ours else "paper"
-    groups = ""
-    for item in items:
-        if item.ours != ours:
-            continue
-        rows = "".join(
-            _row(judged[name], item) if name in judged else _empty_row(name, item, claims)
-            for name in item.claims or (None,)
-        )
-        groups += (
-            f'<tbody role="rowgroup"><tr role="row" class="ledger-item"><th role="rowheader" scope="rowgroup" colspan="4" '
-            f'id="item-{_slug(item.item)}">{escape(item.item)} <span>{prose(item.says)}</span></th></tr>{rows}</tbody>'
-        )
-    caption = "Statements this book adds" if ours else "The paper's items"
-    return _table("ledger", caption, HEADS, groups, attributes=f' data-part="{part}"', grouped=True)
+    rows = [row for row in _rows(items, records, claims) if row["item"].ours == ours]
+    return _render("ledger.html.j2", rows=rows, ours=ours)
 
 
-def _row(record: dict, item: Item) -> str:
-    facts = {
-        "Controls": "<br>".join(map(control, record["controls"])),
-        "Evidence": escape(evidence(record)),
-        "Decided by": escape(record["where"]),
+def filters(items: list[Item], records: list[dict], titles: dict[str, str]) -> str:
+    """HTML form that narrows the claims page down; hidden until its script is there to serve it.
+
+    Parameters
+    ----------
+    items, records : list
+    titles : dict of str to str
+        Title of each notebook, by its name.
+    """
+    by = Counter(claim["verdict"] for row in _rows(items, records) for claim in row["claims"])
+    choices = {
+        "verdict": ("Verdict", {"": "any", **{name: f"{name} ({by[name]})" for name in MARKS}}),
+        "part": ("Whose", {"": "the paper's and ours", "paper": "the paper's", "ours": "ours"}),
+        "notebook": ("Notebook", {"": "any", **{name: f"{_number(name)} {title}" for name, title in titles.items()}}),
     }
-    listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts.items())
-    note = "<br><small>It states the opposite of what the item says.</small>" if record["id"] in item.against else ""
-    held = sum(c["verdict"] == c["wanted"] for c in record["controls"])
-    cells = (
-        prose(record["statement"]) + note,
-        prose(record["published"]),
-        f"{badge(record['verdict'])}<br>{escape(measured(record))}<details><summary>{held} of {len(record['controls'])} controls "
-        f"as wanted; details</summary><dl>{listed}</dl></details>",
-    )
-    part = _part(record, item)
-    name = (f"{escape(part[0].upper() + part[1:])}<br>" if part else "") + (
-        f'<a href="{_card(record)}"><code>{record["id"]}</code> in notebook {escape(_number(record["notebook"]))}</a>'
-    )
-    return _cells(record["id"], record["verdict"], record["notebook"], name, cells)
-
-
-def _empty_row(name: str | None, item: Item, claims: dict[str, dict]) -> str:
-    claim = claims.get(name, {})
-    cells = (
-        prose(claim.get("statement", item.says)),
-        prose(claim.get("published", "–")),
-        f"{badge('not judged')}<br>{escape(_why_not(item, name, claims))}",
-    )
-    shown = f"<code>{name}</code>" if name else escape(item.item)
-    return _cells(name or _slug(item.item), "not judged", "", shown, cells)
-
-
-def _why_not(item: Item, name: str | None, claims: dict[str, dict] | None = None) -> str:
-    if name is None:
-        return item.reason
-    if claims and name in claims:
-        return f"registered for the notebook {claims[name]['notebook']}, which is not in this book"
-    return "not in the registry yet"
-
-
-def _cells(name: str, verdict: str, notebook: str, head: str, cells: tuple[str, ...]) -> str:
-    body = "".join(
-        f'<td role="cell" data-label="{label}">{cell}</td>' for label, cell in zip(HEADS[1:], cells, strict=True)
-    )
-    return (
-        f'<tr role="row" id="row-{_slug(name)}" data-verdict="{verdict}" data-notebook="{escape(notebook)}">'
-        f'<th role="rowheader" scope="row">{head}</th>{body}</tr>'
-    )
-
-
-def _table(name: str, caption: str, heads: tuple[str, ...], body: str, *, attributes: str = "", grouped=False) -> str:
-    """A table that a style sheet may turn into cards on a phone: roles are spelt out, or browsers would drop them then."""
-    head = "".join(f'<th role="columnheader" scope="col">{text}</th>' for text in heads)
-    if not grouped:
-        body = f'<tbody role="rowgroup">{body}</tbody>'
-    return (
-        f'<table class="{name}" role="table"{attributes}><caption>{escape(caption)}</caption>'
-        f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>{body}</table>\n'
-    )
-
-
-def _slug(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode()).strip("-")
+    return _render("filters.html.j2", choices=choices)
 
 
 def budget(records: list[dict], *, largest: int = 5) -> str:
@@ -278,19 +125,218 @@ def budget(records: list[dict], *, largest: int = 5) -> str:
     -------
     str
     """
-    intervals = sum(1 + len(r["controls"]) for r in records)
-    top = sorted(records, key=collect.share, reverse=True)[:largest]
-    rows = "\n".join(
-        f'| {r["item"]} (<a href="{_card(r)}"><code>{r["id"]}</code></a>) | {1 + len(r["controls"])} | {number(r["alpha"])} | '
-        f"{number(collect.share(r))} |"
-        for r in top
+    rows = [
+        {"record": r, "card": _card(r), "intervals": 1 + len(r["controls"]), "share": collect.share(r)} for r in records
+    ]
+    rows.sort(key=lambda row: row["share"], reverse=True)
+    return _render(
+        "budget.md.j2",
+        top=rows[:largest],
+        rest=rows[largest:],
+        intervals=sum(row["intervals"] for row in rows),
+        total=collect.error_budget(records),
+        most=collect.BUDGET,
     )
-    rest = collect.error_budget(records) - sum(map(collect.share, top))
-    return (
-        f"The {len(records)} claims of this book and their controls have {intervals} intervals. Their error rates add up to "
-        f"**{number(collect.error_budget(records))}**; the build stops above {number(collect.BUDGET)}. By the union bound that is the "
-        "largest probability that any one of them misses its true value, whatever depends on what. The largest shares:\n\n"
-        "| claim | intervals | error rate of each | share |\n| --- | --- | --- | --- |\n"
-        f"{rows}\n| the other {len(records) - len(top)} claims | {intervals - sum(1 + len(r['controls']) for r in top)} | | "
-        f"{number(rest)} |\n"
-    )
+
+
+def _rows(items: list[Item], records: list[dict], claims: dict[str, dict] | None = None) -> list[dict]:
+    """Every item with what its row shows and its claims, judged or not: the tables, counts and filters are made of these."""
+    judged = {record["id"]: record for record in records}
+    rows = []
+    for item in items:
+        shown = [_claim(item, name, judged.get(name), (claims or {}).get(name)) for name in item.claims or (None,)]
+        there = [claim["against"] for claim in shown if claim["record"]]
+        rows.append(
+            {
+                "item": item,
+                "slug": _slug(item.item),
+                "claims": shown,
+                "mark": ("against" if all(there) else "mixed") if any(there) else "",
+                "found": item.found if there else shown[0]["why"],
+            }
+        )
+    return rows
+
+
+def _claim(item: Item, name: str | None, record: dict | None, registered: dict | None) -> dict:
+    opposite = name in item.against
+    if name is None:
+        why = item.reason
+    elif registered:
+        why = f"registered for the notebook {registered['notebook']}, which is not in this book"
+    else:
+        why = "not in the registry yet"
+    part = _part(record, item) if record else name
+    return {
+        "id": name,
+        "record": record,
+        "verdict": record["verdict"] if record else "not judged",
+        "notebook": record["notebook"] if record else "",
+        "number": record and _number(record["notebook"]),
+        "card": record and _card(record),
+        "part": part,
+        "tells_apart": part if len(item.claims) > 1 else "",
+        "opposite": opposite,  # the claim states the opposite of what the item says
+        "against": record is not None and record["verdict"] == ("supported" if opposite else "refuted"),
+        "held": record and sum(control["verdict"] == control["wanted"] for control in record["controls"]),
+        "slug": _slug(name or item.item),
+        "statement": (registered or {}).get("statement", item.says),
+        "published": (registered or {}).get("published", "–"),
+        "why": why,
+    }
+
+
+def _part(record: dict, item: Item) -> str:
+    """What tells a claim from the others of its item: "as printed" of "Theorem 1, as printed"."""
+    name = re.sub(r" \(ours\)$", "", record["item"])
+    return "" if name == item.item else name.partition(", ")[2] or name
+
+
+def _card(record: dict) -> str:
+    return f"../notebooks/{record['notebook']}.html#{record['anchor']}"
+
+
+def _number(notebook: str) -> str:
+    return notebook.partition("_")[0]
+
+
+def _slug(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode()).strip("-")
+
+
+# How this copy was made.
+
+
+def describe(profile: str, executed: list[Path], *, threads: int) -> dict:
+    """What ``claims.json`` says of the build beside the claims.
+
+    Parameters
+    ----------
+    profile : str
+    executed : list of Path
+        The notebooks as they ran.
+    threads : int
+        Of each process.
+
+    Returns
+    -------
+    dict
+        ``profile``, :func:`utils.provenance.facts` (``date`` is the last notebook's), ``threads`` and ``seconds`` (of each
+        notebook, by name).
+    """
+    runs = {path.stem: nbformat.read(path, as_version=4).metadata for path in executed}
+    on_gpu = any(run["companion"]["parameters"].get("device") == "cuda" for run in runs.values())
+    return {
+        "profile": profile,
+        **provenance.facts("cuda" if on_gpu else "cpu"),
+        "date": max(run["papermill"]["end_time"] for run in runs.values())[:10],
+        "threads": threads,
+        "seconds": {name: run["companion"]["seconds"] for name, run in runs.items()},
+    }
+
+
+def titles(executed: list[Path]) -> dict[str, str]:
+    """Title of each notebook, by its name: its first heading."""
+    return {
+        path.stem: nbformat.read(path, as_version=4).cells[0].source.partition("\n")[0].removeprefix("# ")
+        for path in executed
+    }
+
+
+def picture(notebook: Path) -> tuple[str, str] | None:
+    """First figure of an executed notebook that has a caption and words for those who cannot see it.
+
+    Parameters
+    ----------
+    notebook : Path
+
+    Returns
+    -------
+    (str, str) or None
+        The SVG, and the Markdown that shows it from beside ``picture.svg``; ``None`` if there is no such figure.
+    """
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        about = cell.metadata.get("mystnb", {})
+        for output in cell.get("outputs", []):
+            drawn = output.get("data", {}).get("image/svg+xml")
+            if drawn and "figure" in about:
+                alt, caption = about["image"]["alt"], about["figure"]["caption"]
+                return drawn, _render("picture.md.j2", alt=alt, caption=caption)
+    return None
+
+
+def run(made: dict, names: dict[str, str]) -> str:
+    """HTML tables of a build: what it ran on, and how long each notebook took.
+
+    Parameters
+    ----------
+    made : dict
+        As :func:`describe` returns it.
+    names : dict of str to str
+        Titles, see :func:`titles`.
+
+    Returns
+    -------
+    str
+    """
+    return _render("run.html.j2", made=made, titles=names)
+
+
+def agreements(kept: dict[str, dict]) -> str:
+    """HTML table of kept comparisons (:mod:`utils.claims.compare`) with the build they were compared with.
+
+    Parameters
+    ----------
+    kept : dict of str to dict
+        Contents of ``book/agreement.json``.
+
+    Returns
+    -------
+    str
+    """
+    fields = ("agree", "identical", "apart")
+    runs = [
+        {
+            "name": name,
+            **one,
+            "notebooks": ", ".join(map(_number, one["notebooks"])),
+            "total": compare.summary(
+                [{"id": claim, **dict(zip(fields, row, strict=True))} for claim, row in one["claims"].items()]
+            ),
+        }
+        for name, one in kept.items()
+    ]
+    return _render("agreement.html.j2", runs=runs)
+
+
+def benchmark(record: dict) -> str:
+    """HTML table of the ratios in ``bench.json``, its memory and where they were measured."""
+    return _render("benchmark.html.j2", **record)
+
+
+def benchmark_figure(record: dict, path: Path) -> None:
+    """Write the ratios of one layer against width as an SVG file."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from utils.plotting import BN, THEORY, use_style
+
+    use_style()
+    drawn, axis = plt.subplots()
+    lines = {
+        "numpy": ("#E69F00", "against NumPy"),
+        "torch": (BN, "against torch"),
+        "single": ("#882255", "single-precision draws, against NumPy"),
+    }
+    for name, (color, label) in lines.items():
+        mine = [one for one in record["ratios"] if one["id"].startswith(f"layer-{name}-")]
+        widths = np.array([int(one["id"].rsplit("-", 1)[1]) for one in mine])
+        axis.plot(widths, [one["ratio"] for one in mine], "o-", color=color, label=label)
+    axis.plot(widths, widths / 8, color=THEORY, linestyle="--", label="$d/n$, the ratio of normal variates")
+    axis.set(xscale="log", yscale="log", xlabel="width $d$", ylabel="direct / exact, seconds a layer")
+    axis.set_xticks(widths, labels=widths)
+    axis.minorticks_off()
+    axis.legend()
+    drawn.savefig(path, metadata={"Date": None})
+    plt.close(drawn)

@@ -17,10 +17,9 @@ import yaml
 from utils.claims import RECORD, display
 from utils.claims.items import Item
 from utils.claims.register import registry
-from utils.experiments import benchmark
 from utils.files import ROOT, write_atomically
 from utils.fingerprint import files_fingerprint
-from utils.pipeline import colophon, publish, report
+from utils.pipeline import publish, report
 from utils.pipeline.execute import PINNED
 
 __all__ = ["BuildFailed", "as_json", "composed", "render", "stage", "write"]
@@ -120,26 +119,26 @@ def _with_buttons(tree: Path, repository: str) -> None:
 
 def _generate(folder: Path, out: Path, executed: list[Path], made: dict, chosen: list[Item]) -> None:
     """What the pages of ``book`` include: everything on them that depends on how the build came out."""
-    records, titles = made["claims"], colophon.titles(executed)
+    records, titles = made["claims"], report.titles(executed)
     write(folder / "counts.md", report.counts(chosen, records))
     write(folder / "overview.html", report.overview(chosen, records))
     write(folder / "filters.html", report.filters(chosen, records, titles))
     for part, ours in (("paper", False), ("ours", True)):
         write(folder / f"ledger_{part}.html", report.ledger_table(chosen, records, registry(), ours=ours))
     write(folder / "error_budget.md", report.budget(records))
-    write(folder / "run.html", colophon.run(made, titles))
-    if shown := colophon.picture(executed[0]):
+    write(folder / "run.html", report.run(made, titles))
+    if shown := report.picture(executed[0]):
         write(folder / "picture.svg", shown[0])
         write(folder / "picture.md", shown[1])
     kept = ROOT / "book" / "agreement.json"
     if kept.exists():
-        write(folder / "agreement.html", colophon.agreements(json.loads(kept.read_text(encoding="utf-8"))))
+        write(folder / "agreement.html", report.agreements(json.loads(kept.read_text(encoding="utf-8"))))
     # This machine's benchmark where one was run, else the committed one; the page says which.
     measured = next((path for path in (out / "bench.json", ROOT / "book" / "bench.json") if path.exists()), None)
     if measured:
         record = json.loads(measured.read_text(encoding="utf-8"))
-        write(folder / "bench_table.html", benchmark.table(record))
-        benchmark.figure(record, folder / "bench.svg")
+        write(folder / "bench_table.html", report.benchmark(record))
+        report.benchmark_figure(record, folder / "bench.svg")
 
 
 def render(tree: Path, out: Path) -> Path:

@@ -5,40 +5,34 @@ import math
 
 import pytest
 
-from utils.claims.compare import compare, differences, main, summary
-from utils.pipeline import colophon
+from utils.claims.compare import KEPT, compare, differences, main, summary
+from utils.pipeline import report
 
 
 def record(name="a", estimate=1.0, verdict="supported", control="refuted", notebook="01_x"):
-    return {
-        "id": name,
-        "estimate": estimate,
-        "interval": [estimate - 0.5, estimate + 1.5],
-        "verdict": verdict,
-        "controls": [{"name": "other", "wanted": "refuted", "verdict": control, "estimate": 9.0}],
-        "notebook": notebook,
-    }
+    controls = [{"name": "other", "wanted": "refuted", "verdict": control, "estimate": 9.0}]
+    interval = [estimate - 0.5, estimate + 1.5]
+    return {"id": name, "estimate": estimate, "interval": interval, "verdict": verdict, "controls": controls, "notebook": notebook}  # fmt: skip
 
 
-def test_the_same_run_is_identical():
-    (row,) = compare([record()], [record()])
-    assert row == {"id": "a", "verdicts": ["supported"] * 2, "agree": True, "identical": True, "apart": 0.0}
-
-
-def test_distance_is_in_units_of_half_the_first_interval():
-    (row,) = compare([record()], [record(estimate=1.25)])
-    assert row["apart"] == 0.25 and row["agree"] and not row["identical"]
+@pytest.mark.parametrize(
+    ("other", "agree", "identical", "apart"),
+    [
+        ({}, True, True, 0.0),
+        ({"estimate": 1.25}, True, False, 0.25),  # in units of half the first interval
+        ({"verdict": "refuted"}, False, False, 0.0),
+        ({"control": "inconclusive"}, False, False, 0.0),
+    ],
+)
+def test_a_row_says_whether_verdict_and_controls_agree_and_how_far_estimates_are_apart(other, agree, identical, apart):
+    (row,) = compare([record()], [record(**other)])
+    verdicts = ["supported", other.get("verdict", "supported")]
+    assert row == {"id": "a", "verdicts": verdicts, "agree": agree, "identical": identical, "apart": apart}
 
 
 def test_an_interval_without_length_allows_no_distance():
-    points = [record() | {"estimate": x, "interval": [x, x]} for x in (1.0, 1.0 + 1e-15)]
-    assert compare([points[0]], [points[0]])[0]["apart"] == 0
-    assert compare([points[0]], [points[1]])[0]["apart"] == math.inf
-
-
-def test_a_control_counts_like_a_verdict():
-    assert not compare([record()], [record(verdict="refuted")])[0]["agree"]
-    assert not compare([record()], [record(control="inconclusive")])[0]["agree"]
+    one, other = ([record() | {"estimate": x, "interval": [x, x]}] for x in (1.0, 1.0 + 1e-15))
+    assert compare(one, one)[0]["apart"] == 0 and compare(one, other)[0]["apart"] == math.inf
 
 
 def test_a_claim_that_one_run_lacks_does_not_agree():
@@ -53,11 +47,9 @@ def test_summary_finds_the_worst():
 
 def test_differences_name_the_place_and_leave_times_out():
     one = {"commit": "x", "date": "monday", "seconds": {"01_x": 1}, "claims": [record()]}
-    two = one | {"date": "tuesday", "seconds": {"01_x": 2}}
-    assert differences(one, two) == []
-    changed = record(estimate=math.nextafter(1.0, 2.0))
-    changed["interval"] = one["claims"][0]["interval"]
-    assert differences(one, one | {"claims": [changed]}) == ["/claims/a/estimate: 1.0 and 1.0000000000000002"]
+    assert differences(one, one | {"date": "tuesday", "seconds": {"01_x": 2}}) == []
+    changed = [record() | {"estimate": math.nextafter(1.0, 2.0)}]
+    assert differences(one, one | {"claims": changed}) == ["/claims/a/estimate: 1.0 and 1.0000000000000002"]
     assert differences(one, one | {"commit": "y", "claims": []})[0] == "/commit: 'x' and 'y'"
     # Only a build's own times are left out, not a field of a claim that happens to be called so.
     assert differences({"claims": [{"id": "a", "seconds": 1}]}, {"claims": [{"id": "a", "seconds": 2}]})
@@ -97,11 +89,11 @@ def test_kept_comparisons_reach_the_page(files, tmp_path, monkeypatch):
     assert main([one, one, "--keep", "again"]) == 0
     runs = json.loads(kept.read_text())
     assert runs["an old <processor>"]["claims"] == {"a": [True, True, 0.0], "b": [True, False, 0.1]}
-    table = colophon.agreements(runs)
+    table = report.agreements(runs)
     assert "an old &lt;processor&gt;" in table and "c0ffeec0ff" in table and "0.1 (<code>b</code>)" in table
     assert table.count("all the same") == 2
 
 
 def test_the_books_kept_comparisons_agree():
-    runs = json.loads(compare.KEPT.read_text())
+    runs = json.loads(KEPT.read_text())
     assert runs and all(agree for run in runs.values() for agree, _, _ in run["claims"].values())

@@ -1,0 +1,97 @@
+"""Kept long runs: what was there comes back, nothing half-written is read, and every committed one says where it is from."""
+
+import math
+
+import nbformat
+import pandas as pd
+import pytest
+from books import notebook
+
+from utils.claims import RECORD, registry
+from utils.experiments import archive
+from utils.files import ROOT
+from utils.pipeline.execute import notebook_fingerprint
+
+KEPT = sorted(path for path in (ROOT / "notebooks" / "evidence").iterdir() if path.is_dir())
+
+
+@pytest.fixture(autouse=True)
+def folder(request, tmp_path, monkeypatch):
+    if "path" not in request.fixturenames:
+        monkeypatch.setattr(archive, "FOLDER", tmp_path / "evidence")
+    return tmp_path
+
+
+FRAME = pd.DataFrame(
+    {"arm": ["a, b", ""], "depth": [1, 2], "rate": [10.0, 1.0], "loss": [0.1 + 0.2, math.nan], "one": [1e-05, 1 / 3]}
+)
+
+
+def test_what_is_kept_is_what_was_there_types_included():
+    path = archive.keep("n.long", {"runs": FRAME}, device="cpu", command="make it")
+    tables, provenance = archive.load("n.long")
+    pd.testing.assert_frame_equal(tables["runs"], FRAME, check_exact=True)
+    assert {"commit", "date", "device", "versions", "command"} <= set(provenance)
+    assert "make it" in archive.describe(provenance)
+    archive.keep("n.long", {"curves": FRAME}, device="cpu", command="make it")
+    assert list(archive.load("n.long")[0]) == ["curves"], "tables of an earlier run stayed"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_leaves_what_was_there():
+    path = archive.keep("n.long", {"runs": FRAME}, device="cpu", command="make it")
+    with pytest.raises(TypeError):
+        archive.keep("n.long", {"runs": FRAME[:1]}, device="cpu", command=object())
+    assert len(archive.load("n.long")[0]["runs"]) == 2 and list(path.parent.iterdir()) == [path]
+
+
+def test_a_shown_table_has_plain_columns_and_five_digits():
+    frame = pd.DataFrame({"loss": [0.123456789, math.inf], "curve": [[1], [2]], "seed": [0, 1]})
+    shown = archive.Table("runs", frame)._repr_mimebundle_()[1][archive.RECORD]
+    assert shown == {"name": "runs", "csv": "loss,seed\n0.12346,0\nNaN,1\n"}
+
+
+def test_missing_evidence_names_what_there_is():
+    archive.keep("n.long", {}, device="cpu", command="make it")
+    with pytest.raises(FileNotFoundError, match=r"no evidence 'n.short'.*there is: n.long"):
+        archive.load("n.short")
+
+
+def test_an_executed_notebooks_tables_and_verdicts_are_kept(folder):
+    executed = nbformat.read(notebook(folder / "n.ipynb", "..."), as_version=4)
+    row = ["width 8", 0.25, 0.0, 0, 0.5, 1.0, None, 0.01]  # a Summary, as a verdict carries it
+    controls = {name: [row] for name in registry()["lemma7"]["controls"]}
+    evidence = {"id": "lemma7", "scale": "small", "measured": [row], "controls": controls}
+    for metadata in (archive.Table("t", FRAME[["depth"]])._repr_mimebundle_()[1], {RECORD: evidence}):
+        executed.cells[-1].outputs.append(nbformat.v4.new_output("display_data", metadata=metadata))
+    executed.metadata |= {
+        "companion": {"profile": "cifar", "parameters": {"seed": 1}},
+        "papermill": {"input_path": "n.ipynb"},
+    }
+    nbformat.write(executed, folder / "some_output.ipynb")
+    assert archive.main([str(folder / "some_output.ipynb")]) == 0
+    tables, provenance = archive.load("n.cifar")
+    assert tables["t"].depth.tolist() == [1, 2] and provenance["parameters"] == {"seed": 1}
+    (judged,) = tables["claims"].to_dict("records")
+    assert (judged["id"], judged["verdict"], judged["low"], judged["high"]) == ("lemma7", "supported", 0.24, 0.26)
+
+
+def test_a_notebook_depends_on_its_own_evidence_and_on_no_others(folder):
+    path = notebook(folder / "n.ipynb", "1")
+    archive.keep("n.long", {"runs": FRAME}, device="cpu")
+    archive.keep("other.long", {"runs": FRAME}, device="cpu")
+    before = notebook_fingerprint(path, {})
+    (archive.FOLDER / "other.long" / "runs.csv").write_text("changed")
+    assert notebook_fingerprint(path, {}) == before
+    for name in ("runs.csv", "provenance.json", "another.csv"):
+        (archive.FOLDER / "n.long" / name).write_text("changed")
+        assert notebook_fingerprint(path, {}) != before
+        before = notebook_fingerprint(path, {})
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.name)
+def test_committed_evidence_is_small_and_says_where_it_came_from(path):
+    assert sum(file.stat().st_size for file in path.iterdir()) < 500_000
+    tables, provenance = archive.load(path.name)
+    assert tables and len(provenance["commit"]) == 40, "a commit, and a clean one"
+    assert provenance["date"] and provenance["device"] and provenance["command"] and provenance["versions"]["torch"]

@@ -1,0 +1,259 @@
+"""What pages show of verdicts and of how the book was made, from records made up and from the book's own registry."""
+
+import json
+import re
+from collections import Counter
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from utils.claims import collect, display, items, registry
+from utils.claims.items import Item
+from utils.files import ROOT
+from utils.pipeline import report
+
+# The ids that other files rely on, whether judged yet or not.
+PAPERS = set(
+    "fig1 fig2a fig2b rank thm1 thm5 appB1 lemma2 lemma4 lemma6 lemma7 lemma8 lemma10 cor3 table1 fig3a fig3b fig4 eq6 appE "
+    "fig5a fig5b conjF fig6 appF2 fig7 centring".split()
+)
+OURS = set("rate floor widthlimit vanilla w2radius mechanism price bnfree".split())
+THEOREM = Item("Theorem 1", "the gap falls", ours=False, claims=("thm1", "thm1.stated"), found="Holds as proved.")
+
+
+def record(name="thm1", verdict="supported", **changes):
+    return {
+        "id": name, "item": "Theorem 1, as proved", "statement": "a < b", "verdict": verdict, "wanted": "supported",
+        "estimate": 0.5, "interval": [0.4, 0.6], "expected": [0, None], "published": "proved", "kind": "slack", "seeds": 10,
+        "cells": 2, "vacuous": 0, "where": "n = 4", "alpha": 1e-4, "detectable": 0.1, "scale": "small",
+        "controls": [{"name": "no BN", "wanted": "refuted", "verdict": "refuted"}], "notebook": "01_rate",
+        "anchor": f"claim-{name.replace('.', '-')}",
+    } | changes  # fmt: skip
+
+
+def ledger(chosen, *records, claims=None, ours=False):
+    return report.ledger_table(chosen, list(records), claims or {}, ours=ours)
+
+
+def parsed(html):
+    """A piece of HTML whose every tag is closed."""
+    opened, closed = (Counter(re.findall(rf"<{slash}([a-z]+)", html)) for slash in ("", "/"))
+    for empty in ("br", "input"):
+        opened.pop(empty, None)
+    assert opened == closed
+    return BeautifulSoup(html, "html.parser")
+
+
+def rows(html):
+    """Texts of each row of a table."""
+    return [[" ".join(cell.text.split()) for cell in row(["td", "th"], recursive=False)] for row in parsed(html)("tr")]
+
+
+def links(html):
+    return [link["href"] for link in parsed(html)("a")]
+
+
+# Items.
+
+
+def test_items_hold_every_registered_claim_and_every_fixed_id():
+    chosen = items.read()
+    assert items.missing(chosen, registry()) == []
+    listed = {name: item.ours for item in chosen for name in item.claims}
+    assert {name for name, ours in listed.items() if not ours} >= PAPERS
+    assert {name for name, ours in listed.items() if ours} >= OURS
+    # What is not registered is an id promised to come, not a slip of the pen.
+    assert set(listed) - set(registry()) <= PAPERS
+    assert all(item.found for item in chosen if not item.ours and set(item.claims) & set(registry()))
+
+
+def test_a_claim_under_no_item_is_named():
+    assert "claim 'rank' is registered" in items.missing([THEOREM], {"thm1": {}, "rank": {}})[0]
+
+
+A = {"item": "A", "says": "b", "claims": ["c"]}
+
+
+@pytest.mark.parametrize(
+    ("paper", "ours", "words"),
+    [
+        ([A | {"foud": "d"}], [], "unknown .'foud'"),
+        ([{"item": "A", "claims": ["c"]}], [], "misses .'says'"),
+        ([{"item": "A", "says": "b"}], [], "either claims or the reason"),
+        ([A | {"reason": "d"}], [], "either claims or the reason"),
+        ([A | {"against": ["d"]}], [], "not all among its claims"),
+        ([A, A | {"claims": ["f"]}], [], "item 'A'"),
+        ([A, A | {"item": "B"}], [], "claim 'c'"),
+        ([A], [A | {"item": "B"}], "claim 'c' stands there more than once"),
+    ],
+)
+def test_malformed_items_are_refused(paper, ours, words, tmp_path):
+    (tmp_path / "items.yml").write_text(yaml.safe_dump({"paper": paper, "ours": ours}))
+    with pytest.raises(ValueError, match=words):
+        items.read(tmp_path / "items.yml")
+
+
+# Verdicts.
+
+
+def test_the_overview_links_each_verdict_and_hides_no_claim_that_waits():
+    proved, printed = record(), record("thm1.stated", "refuted", item="Theorem 1, as printed")
+    both = report.overview([THEOREM], [proved, printed])
+    assert links(both) == ["../notebooks/01_rate.html#claim-thm1", "../notebooks/01_rate.html#claim-thm1-stated"]
+    says = ["Theorem 1", "the gap falls"]
+    assert rows(both)[1] == [*says, "✓ supported as proved ✗ refuted as printed", "Holds as proved."]
+    one = rows(report.overview([THEOREM], [proved]))[1]
+    assert one == [*says, "✓ supported as proved – not judged thm1.stated", "Holds as proved."]
+
+
+def test_refuted_rows_are_marked_and_a_supported_opposite_is_not_shown_as_agreement():
+    def mark(item, *records):
+        return parsed(report.overview([item], list(records)))("tr")[1].get("class")
+
+    one = Item("Remark", "it changes nothing", ours=False, claims=("thm1",), found="It does.")
+    opposite = Item("Remark", "it changes nothing", ours=False, claims=("thm1",), against=("thm1",), found="It does.")
+    assert mark(one, record()) is None and mark(one, record(verdict="refuted")) == ["against"]
+    assert mark(THEOREM, record(), record("thm1.stated", "refuted")) == ["mixed"]
+    assert mark(opposite, record()) == ["against"]
+    assert rows(report.overview([opposite], [record()]))[1][2] == "✗ contradicted"
+    assert "the opposite of what the item says" in ledger([opposite], record())
+
+
+def test_a_row_without_a_verdict_says_so_and_why():
+    chosen = [
+        Item("Lemma 6", "it fluctuates", ours=False, claims=("lemma6",), found="It does."),
+        Item("Table 2", "symbols", ours=False, reason="notation"),
+        Item("Figure 9", "curves", ours=False, claims=("fig9",)),
+    ]
+    waiting = {"fig9": {"statement": "s", "published": "p", "notebook": "12_later"}}
+    why = ["not in the registry yet", "notation"]
+    assert [row[2:] for row in rows(report.overview(chosen, []))[1:3]] == [["– not judged", reason] for reason in why]
+    shown = [row for row in rows(ledger(chosen, claims=waiting)) if len(row) == 4][1:]
+    why.append("registered for the notebook 12_later, which is not in this book")
+    assert [row[3] for row in shown] == [f"– not judged{reason}" for reason in why]
+    counted = report.counts(chosen, [])
+    assert "**0 statements judged" in counted and "3 rows are not judged" in counted
+
+
+def test_the_ledger_shows_everything_a_record_holds():
+    table = ledger([THEOREM], record())
+    assert links(table) == ["../notebooks/01_rate.html#claim-thm1"] and "a < b" not in table
+    text = " ".join(" ".join(row) for row in rows(table))
+    shown = "a < b|proved|0.5|0.6|no BN|as it must be|small|2 settings|n = 4|1·10⁻⁴|0.1|thm1.stated".split("|")
+    assert [word for word in shown if word not in text] == []
+    assert rows(ledger([THEOREM], record(), ours=True)) == [["Claim", "What is judged", "Published", "Ours"]]
+
+
+def test_a_control_that_fails_is_seen():
+    bad = record(controls=[{"name": "no BN", "wanted": "refuted", "verdict": "supported"}])
+    for shown in (ledger([THEOREM], bad), display.card(bad)):
+        assert "✗ supported, but must be refuted" in shown
+    assert "0 of 1 controls as wanted" in ledger([THEOREM], bad)
+
+
+def test_a_deviation_says_what_it_is_counted_in():
+    assert "largest deviation 0.5 (1 is the tolerance)" in display.measured(record(kind="deviation", expected=[0, 1]))
+    for other in (record(), record(kind="deviation", expected=[0, 0.15])):
+        assert "tolerance" not in display.measured(other)
+
+
+def test_tables_keep_their_meaning_when_a_style_sheet_breaks_them_up():
+    shown = parsed(ledger([THEOREM], record()) + report.overview([THEOREM], [record()]))
+    roles = {
+        "table": "table",
+        "thead": "rowgroup",
+        "tbody": "rowgroup",
+        "tr": "row",
+        "td": "cell",
+        "th": "columnheader rowheader",
+    }
+    for tag, allowed in roles.items():
+        assert {part.get("role") for part in shown(tag)} == set(allowed.split())
+    assert all(head.get("scope") for head in shown("th")) and len(shown("caption")) == 2
+
+
+def test_every_field_of_the_filter_has_a_label_and_is_served_by_script_and_rows():
+    html = report.filters([THEOREM], [record()], {"01_rate": "How fast"})
+    form = parsed(html).form
+    fields = {field["name"]: field for field in form(["input", "select"])}
+    assert {label["for"] for label in form("label")} == {field["id"] for field in fields.values()}
+    options = {option["value"]: option.text for option in form("option")}
+    assert options["supported"] == "supported (1)" and options["not judged"] == "not judged (1)"
+    assert options["01_rate"] == "01 How fast"
+    assert form.has_attr("hidden") and form.output["aria-live"] == "polite" and '<p id="ledger-none" hidden>' in html
+    script = (ROOT / "book" / "_static" / "claims.js").read_text()
+    assert set(fields) == {"verdict", "part", "notebook", "text"} and all(f"{name}:" in script for name in fields)
+    assert not re.search(r"https?:|fetch|import ", script)
+
+
+def test_ids_are_unique_in_the_whole_ledger():
+    records = [record(name, item=claim["item"], notebook=claim["notebook"]) for name, claim in registry().items()]
+    tables = [ledger(items.read(), *records, claims=registry(), ours=ours) for ours in (False, True)]
+    ids = [part["id"] for part in parsed("".join(tables))(id=True)]
+    assert len(ids) == len(set(ids))
+    assert {f"row-{name.replace('.', '-').lower()}" for name in registry()} <= set(ids)
+    listed = [sum(len(item.claims) or 1 for item in items.read() if item.ours == ours) for ours in (False, True)]
+    assert [table.count("data-verdict") for table in tables] == listed
+
+
+def test_the_error_budget_adds_up():
+    many = [record("a", alpha=0.001), record("b", alpha=0.01), record("c", alpha=0.002)]
+    text = report.budget(many, largest=1)
+    assert collect.error_budget(many) == pytest.approx(2 * 0.013)
+    assert "3 claims" in text and "6 intervals" in text and "**0.026**" in text
+    first, last = [line for line in text.splitlines() if line.startswith("|")][2:]
+    assert "claim-b" in first and first.endswith("| 0.02 |") and last == "| the other 2 claims | 4 | | 0.006 |"
+
+
+def test_counts_are_those_of_the_records():
+    chosen = [THEOREM, Item("Rate", "r", ours=True, claims=("rate",))]
+    made = [record(), record("thm1.stated", "refuted"), record("rate", "inconclusive", controls=[])]
+    assert report.counts(chosen, made) == (
+        "**3 statements judged: 1 supported, 1 refuted, 1 inconclusive**; 2 of them with a negative control. 2 of them are "
+        "about the paper (1 supported, 1 refuted, 0 inconclusive), 1 are our own (0 supported, 0 refuted, 1 inconclusive).\n"
+    )
+
+
+# How this copy was made.
+
+
+@pytest.fixture
+def executed(tmp_path):
+    def write(name, *outputs, seconds=90.0, end="2026-01-02T03:04:05"):
+        about = {"figure": {"caption": "A gap.", "name": "fig-gap"}, "image": {"alt": "A falling line."}}
+        cells = [nbformat.v4.new_markdown_cell(f"# Title of {name}\n\nText.")]
+        for data, described in outputs:
+            shown = nbformat.v4.new_output("display_data", data=data)
+            cells.append(nbformat.v4.new_code_cell(outputs=[shown], metadata={"mystnb": about} if described else {}))
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        notebook.metadata |= {"companion": {"seconds": seconds, "parameters": {}}, "papermill": {"end_time": end}}
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+        return tmp_path / f"{name}.ipynb"
+
+    return write
+
+
+def test_the_picture_is_the_first_figure_with_its_own_words(executed):
+    plain, table = ({"image/svg+xml": "<svg>plain</svg>"}, False), ({"text/html": "<table/>"}, True)
+    drawn, markdown = report.picture(executed("01_a", plain, table, ({"image/svg+xml": "<svg>one</svg>"}, True)))
+    assert drawn == "<svg>one</svg>"
+    assert ":alt: A falling line.\n\nA gap.\n" in markdown and "_generated/picture.svg" in markdown
+    assert report.picture(executed("02_b", plain)) is None
+
+
+def test_a_build_is_described_by_its_notebooks(executed):
+    paths = [executed("01_a", seconds=60.0), executed("02_b", seconds=30.0, end="2026-01-03T00:00:00")]
+    made = report.describe("fast", paths, threads=1)
+    assert made["date"] == "2026-01-03" and made["seconds"] == {"01_a": 60.0, "02_b": 30.0} and made["threads"] == 1
+    table = report.run(made | {"device": "<fast> machine"}, report.titles(paths))
+    assert links(table) == ["../notebooks/01_a.html", "../notebooks/02_b.html"] and "&lt;fast&gt; machine" in table
+    assert rows(table)[-2:] == [["Title of 02_b", "30 s"], ["All of them, one after the other", "90 s (1.5 min)"]]
+
+
+def test_kept_measurements_of_speed_are_shown(tmp_path):
+    record = json.loads((ROOT / "book" / "bench.json").read_text())
+    assert len(rows(report.benchmark(record))) == 1 + len(record["ratios"])
+    report.benchmark_figure(record, tmp_path / "bench.svg")
+    assert "<svg" in (tmp_path / "bench.svg").read_text()
