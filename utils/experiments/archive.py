@@ -19,7 +19,7 @@ from utils import claims
 from utils.files import ROOT, write_atomically
 from utils.provenance import commit, versions
 
-__all__ = ["RECORD", "Table", "describe", "keep", "load", "main", "plain_rows"]
+__all__ = ["RECORD", "Table", "describe", "keep", "load", "main", "plain_rows", "verdicts"]
 
 RECORD = "companion-table"  #: The key of an output's metadata under which a shown table carries its rows.
 FOLDER = ROOT / "notebooks" / "evidence"
@@ -138,6 +138,28 @@ def load(name: str) -> tuple[dict[str, pd.DataFrame], dict]:
     return {key: pd.DataFrame(table["rows"], columns=table["columns"]) for key, table in kept["tables"].items()}, kept[
         "provenance"
     ]
+
+
+def verdicts(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Kept verdicts, under the titles that today's cards have.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        As :func:`load` returns them.
+
+    Returns
+    -------
+    DataFrame
+        With the columns ``id``, ``item``, ``verdict``, ``estimate`` and ``scale``.
+
+    Examples
+    --------
+    >>> verdicts(load("04_sgd_speedup.cifar")[0]).item[0]
+    'Figure 3a'
+    """
+    titles = {claim: entry["item"] for claim, entry in claims.registry().items()}
+    return tables["claims"].assign(item=lambda t: t.id.map(titles))[["id", "item", "verdict", "estimate", "scale"]]
 
 
 def describe(provenance: dict) -> str:

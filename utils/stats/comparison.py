@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from utils.stats.intervals import mean_and_interval
+
 __all__ = ["best_rates", "explained", "half_fall", "mean_and_interval", "paired", "score"]
 
 CHANCE = math.log(10)  # cross entropy of ten classes, none preferred
@@ -134,26 +136,3 @@ def explained(table: pd.DataFrame, measure: str, outcome: str) -> np.ndarray:
     array([1.])
     """
     return np.array([stats.spearmanr(rows[measure], rows[outcome]).statistic ** 2 for _, rows in table.groupby("seed")])
-
-
-def mean_and_interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean with Student's interval.
-
-    Parameters
-    ----------
-    samples : array_like, shape (m,), m ≥ 2
-    level : float
-
-    Returns
-    -------
-    mean, low, high : float
-
-    Examples
-    --------
-    >>> mean, low, high = mean_and_interval([1.0, 2.0, 3.0])
-    >>> mean, round(high - mean, 2), round(mean - low, 2)
-    (2.0, 2.48, 2.48)
-    """
-    samples = np.asarray(samples, dtype=float)
-    half = stats.t.isf((1 - level) / 2, samples.size - 1) * samples.std(ddof=1) / math.sqrt(samples.size)
-    return float(samples.mean()), float(samples.mean() - half), float(samples.mean() + half)

@@ -4,6 +4,7 @@ Student's t with the error rate split evenly over the measurements (Bonferroni) 
 is built from them, a least slack or a worst deviation, then holds at the whole rate.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from scipy import stats
 
 from utils.stats.measurement import Measurement, Summary
 
-__all__ = ["Estimate", "compare", "least_slack", "worst_deviation"]
+__all__ = ["Estimate", "compare", "least_slack", "mean_and_interval", "worst_deviation"]
 
 #: What the functions here take: measurements, or summaries of them that were kept.
 Measured = Sequence[Measurement | Summary]
@@ -199,3 +200,26 @@ def worst_deviation(measured: Measured, alpha: float) -> Estimate:
         samples=samples,
         where=measured[worst].label,
     )
+
+
+def mean_and_interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean with Student's interval.
+
+    Parameters
+    ----------
+    samples : array_like, shape (m,), m ≥ 2
+    level : float
+
+    Returns
+    -------
+    mean, low, high : float
+
+    Examples
+    --------
+    >>> mean, low, high = mean_and_interval([1.0, 2.0, 3.0])
+    >>> mean, round(high - mean, 2), round(mean - low, 2)
+    (2.0, 2.48, 2.48)
+    """
+    samples = np.asarray(samples, dtype=float)
+    half = stats.t.isf((1 - level) / 2, samples.size - 1) * samples.std(ddof=1) / math.sqrt(samples.size)
+    return float(samples.mean()), float(samples.mean() - half), float(samples.mean() + half)

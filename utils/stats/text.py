@@ -1,9 +1,14 @@
 """Numbers, short sentences and verdicts as text, in the form a reader expects."""
 
+import math
 import re
 from html import escape
 
-__all__ = ["MARKS", "badge", "link", "number", "prose"]
+import numpy as np
+
+from utils.stats.intervals import mean_and_interval
+
+__all__ = ["MARKS", "badge", "interval", "link", "number", "prose"]
 
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not judged": "–"}
 
@@ -17,6 +22,39 @@ def number(x: float | None) -> str:
         power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
         return f"{float(mantissa):g}·10{power}".replace("-", "−")
     return (f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.3g}").replace("-", "−")
+
+
+def interval(samples: np.ndarray, digits: int = 2, *, least: float = -math.inf, errors: float | None = None) -> str:
+    """Mean and interval in a form that no line breaks.
+
+    Parameters
+    ----------
+    samples : array_like, shape (m,), m ≥ 2
+    digits : int
+        After the point.
+    least : float
+        Where the quantity ends: the interval is shown from there on.
+    errors : float, optional
+        Standard errors on either side; by default Student's interval at 95 %.
+
+    Returns
+    -------
+    str
+        ``mean [low, high]``, its spaces non-breaking.
+
+    Examples
+    --------
+    >>> interval([-1.0, 0.0, 2.5]).replace("\N{NO-BREAK SPACE}", " ")
+    '0.50 [−3.98, 4.98]'
+    >>> interval([0.1, 0.2, 0.6], 1, least=0.0).replace("\N{NO-BREAK SPACE}", " ")
+    '0.3 [0.0, 1.0]'
+    """
+    mean, low, high = mean_and_interval(samples)
+    if errors is not None:
+        half = errors * np.std(samples, ddof=1) / math.sqrt(len(samples))
+        low, high = mean - half, mean + half
+    text = f"{mean:.{digits}f} [{max(low, least):.{digits}f}, {high:.{digits}f}]"
+    return text.replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
 
 
 def prose(text: str) -> str:

@@ -1,0 +1,195 @@
+"""SGD runs compared: a learning rate for each arm and depth, then the comparison on other seeds; loss against depth."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import ParameterGrid
+
+from utils.experiments.sweep import sweep
+from utils.experiments.trial import trial
+from utils.plotting import ARM_COLORS
+from utils.stats.comparison import CHANCE, best_rates, paired, score
+from utils.stats.intervals import mean_and_interval
+from utils.stats.text import interval
+
+__all__ = ["by_depth", "by_step", "chance_line", "said", "trials", "tuned_trials"]
+
+#: What :class:`sklearn.model_selection.ParameterGrid` takes: lists of values to combine, or several such dicts in order.
+Grid = dict[str, list] | list[dict[str, list]]
+
+
+def trials(grid: Grid, setting: dict, *, description: str | None = None) -> pd.DataFrame:
+    """Trials of a grid, computed once and stored.
+
+    Parameters
+    ----------
+    grid : dict of str to list, or list of such dicts
+        Arguments of :func:`utils.experiments.trial.trial` to combine.
+    setting : dict
+        Arguments that all have in common; on the device ``"cuda"`` trials run one at a time.
+    description : str, optional
+        Of the progress bar.
+
+    Returns
+    -------
+    DataFrame
+        One row a run, in the grid's order, with its ``score``.
+
+    Examples
+    --------
+    >>> setting = {
+    ...     "task": "digits", "scale": "symmetric", "train_images": 500, "test_images": 100, "width": 32, "batch_size": 50,
+    ...     "steps": 10, "probe": 8, "observations": 1, "seeds": [0, 1],
+    ... }
+    >>> grid = [{"depth": [depth], "arm": ["xavier", "bn"], "learning_rate": [0.1]} for depth in (3, 2)]
+    >>> from tempfile import TemporaryDirectory
+    >>> from unittest.mock import patch
+    >>> import joblib
+    >>> here = joblib.parallel_config(backend="sequential")
+    >>> with here, TemporaryDirectory() as folder, patch.dict("os.environ", {"COMPANION_STORE": folder}):
+    ...     runs = trials(grid, setting | {"device": "cpu"})
+    >>> runs[["depth", "arm"]].drop_duplicates().values.tolist()
+    [[3, 'xavier'], [3, 'bn'], [2, 'xavier'], [2, 'bn']]
+    """
+    jobs = 1 if setting.get("device") == "cuda" else None
+    table = sweep(trial, [setting | values for values in ParameterGrid(grid)], jobs=jobs, description=description)
+    return table.assign(score=score(table))
+
+
+def tuned_trials(
+    grid: Grid, setting: dict, seeds: list[int], *, description: str = ""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every arm at every depth, at the learning rate that is best for it there, on seeds that did not choose it.
+
+    Parameters
+    ----------
+    grid : dict of str to list, or list of such dicts
+        Of ``arm``, ``depth``, ``learning_rate`` and, if they differ, the ``seeds`` for tuning (a list of lists).
+    setting : dict
+        Arguments that all trials have in common.
+    seeds : list of int
+        Of the comparison.
+    description : str
+        Of the progress bars.
+
+    Returns
+    -------
+    tuned, compared : DataFrame
+        One row a run.
+
+    Examples
+    --------
+    >>> setting = {
+    ...     "task": "digits", "scale": "symmetric", "train_images": 500, "test_images": 100, "width": 32, "batch_size": 50,
+    ...     "steps": 10, "probe": 8, "observations": 1,
+    ... }
+    >>> grid = {"arm": ["xavier"], "depth": [2], "learning_rate": [0.1, 1e-6], "seeds": [[7, 8]]}
+    >>> from tempfile import TemporaryDirectory
+    >>> from unittest.mock import patch
+    >>> import joblib
+    >>> here = joblib.parallel_config(backend="sequential")
+    >>> with here, TemporaryDirectory() as folder, patch.dict("os.environ", {"COMPANION_STORE": folder}):
+    ...     tuned, compared = tuned_trials(grid, setting, seeds=[0, 1, 2])
+    >>> len(tuned), compared[["learning_rate", "seed"]].values.tolist()
+    (4, [[0.1, 0.0], [0.1, 1.0], [0.1, 2.0]])
+    """
+    tuned = trials(grid, setting, description=f"tuning {description}".strip())
+    best = best_rates(tuned)
+    pairs = dict.fromkeys((values["arm"], values["depth"]) for values in ParameterGrid(grid))
+    chosen = [
+        {"arm": [arm], "depth": [depth], "learning_rate": [best[arm, depth]], "seeds": [seeds]} for arm, depth in pairs
+    ]
+    return tuned, trials(chosen, setting, description=f"comparison {description}".strip())
+
+
+def by_depth(axis, table: pd.DataFrame, arm: str, column: str = "score", *, log: bool = False, **line) -> None:
+    """An arm's mean against depth, with 95 % intervals over the seeds.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    table : DataFrame
+        As :func:`trials` returns it.
+    arm, column : str
+    log : bool
+        Whether intervals end at a quarter of the mean, as a logarithmic axis needs.
+    **line
+        To ``axis.errorbar``.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> runs = pd.DataFrame({"arm": "bn", "depth": [5, 5, 9, 9], "seed": [0, 1, 0, 1], "score": [1.0, 2.0, 3.0, 4.0]})
+    >>> axis = plt.figure().subplots()
+    >>> by_depth(axis, runs, "bn", label="BN")
+    >>> axis.lines[0].get_xydata().tolist()
+    [[5.0, 1.5], [9.0, 3.5]]
+    >>> plt.close()
+    """
+    at = sorted(table.depth.unique())
+    mean, low, high = np.array([mean_and_interval(paired(table, column, arm=arm, depth=depth)) for depth in at]).T
+    low = np.maximum(low, mean / 4) if log else low
+    style = {"color": ARM_COLORS[arm], "marker": "o", "markersize": 4, "capsize": 2}
+    axis.errorbar(at, mean, [mean - low, high - mean], **style | line)
+
+
+def by_step(axis, runs: pd.DataFrame, column: str = "curve_loss", *, color, **line) -> None:
+    """The mean of what was observed during training, with 95 % intervals over the runs.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    runs : DataFrame
+        Of one arm and depth, as :func:`trials` returns them.
+    column : str
+        One of curves, which were observed at the steps ``at``.
+    color : colour
+    **line
+        To ``axis.plot``.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> runs = pd.DataFrame({"at": [[0, 10], [0, 10]], "curve_loss": [[2.0, 1.0], [2.5, 0.5]]})
+    >>> axis = plt.figure().subplots()
+    >>> by_step(axis, runs, color="black")
+    >>> axis.lines[0].get_xydata().tolist()
+    [[0.0, 2.25], [10.0, 0.75]]
+    >>> plt.close()
+    """
+    curves = np.array(runs[column].tolist(), dtype=float)
+    mean, low, high = np.array([mean_and_interval(values) for values in curves.T]).T
+    axis.plot(runs["at"].iloc[0], mean, color=color, **line)
+    axis.fill_between(runs["at"].iloc[0], low, high, color=color, alpha=0.15, linewidth=0)
+
+
+def chance_line(axis) -> None:
+    """Dot the loss of a network that has learnt nothing."""
+    axis.axhline(CHANCE, color="0.6", linewidth=1, linestyle=":", zorder=0)
+
+
+def said(table: pd.DataFrame, column: str = "score", **form) -> Callable[..., str]:
+    """How a sentence says a column of a table: by arm and depth, the mean and its interval over the seeds.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`trials` returns it.
+    column : str
+    **form
+        To :func:`utils.stats.text.interval`.
+
+    Returns
+    -------
+    callable
+        From arm, depth and other columns' values to text.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"arm": "bn", "depth": 5, "seed": [0, 1, 2], "score": [1.0, 2.0, 3.0]})
+    >>> loss = said(runs, least=0.0)
+    >>> f"BN ends at {loss('bn', 5)}".replace("\N{NO-BREAK SPACE}", " ")
+    'BN ends at 2.00 [0.00, 4.48]'
+    """
+    return lambda arm, depth, **where: interval(paired(table, column, arm=arm, depth=depth, **where), **form)
