@@ -9,7 +9,11 @@ import sys
 import textwrap
 from collections.abc import Callable, Collection
 
+import numpy as np
+import pandas as pd
+
 __all__ = [
+    "apply",
     "edited",
     "recalled",
     "replaced",
@@ -18,8 +22,14 @@ __all__ = [
     "shuffled_curves",
     "shuffled_labels",
     "shuffled_rows",
+    "swept",
     "without_bn",
 ]
+
+
+def apply(patch: str) -> None:
+    """Run a mutation's ``patch``: Python that knows the functions of this module by name."""
+    exec(compile(patch, "<patch>", "exec"), {name: globals()[name] for name in __all__})
 
 
 def replaced(path: str, broken: Callable[[Callable], Callable]) -> None:
@@ -121,56 +131,44 @@ def shuffled_labels() -> None:
     replaced("networks.data.task", broken)
 
 
-def shuffled_rows(columns: Collection[str], among: Collection[str] = ("seed",), *, leave: str = "tuning") -> None:
-    """Every sweep hands out its rows under each other's labels, seed by seed.
-
-    Parameters
-    ----------
-    columns : collection of str
-        The labels that are shuffled.
-    among : collection of str
-        Rows that agree in these are shuffled among each other.
-    leave : str
-        Sweeps whose description begins so are left alone.
-    """
-    import numpy as np
-
-    generator = np.random.default_rng(0)
+def swept(change: Callable[[pd.DataFrame], pd.DataFrame], *, leave: str | None = None) -> None:
+    """Every sweep's table is changed before it is handed out; ``leave`` is how the description of those begins that are not."""
 
     def broken(sweep):
-        def shuffled(function, grid, **options):
-            table = sweep(function, grid, **options)
-            if (options.get("description") or "").startswith(leave):
-                return table
-            parts = [rows.index.to_numpy() for _, rows in table.groupby(list(among))]
-            order = np.arange(len(table))
-            for part in parts:
-                order[part] = generator.permutation(part)
-            labels = [name for name in columns if name in table]
-            table[labels] = table[labels].to_numpy()[order]
-            return table.infer_objects()
+        def changed(*arguments, description=None, **options):
+            table = sweep(*arguments, description=description, **options)
+            return table if leave and (description or "").startswith(leave) else change(table)
 
-        return shuffled
+        return changed
 
     replaced("experiments.sweep.sweep", broken)
+
+
+def shuffled_rows(columns: Collection[str]) -> None:
+    """Every sweep but those that choose learning rates hands out its rows under each other's labels, seed by seed."""
+    generator = np.random.default_rng(0)
+
+    def shuffled(table):
+        order = np.arange(len(table))
+        for _, part in table.groupby("seed"):
+            order[part.index] = generator.permutation(part.index)
+        labels = [name for name in columns if name in table]
+        table[labels] = table[labels].to_numpy()[order]
+        return table.infer_objects()
+
+    swept(shuffled, leave="tuning")
 
 
 def shuffled_curves() -> None:
     """When something was observed during training is shuffled within each run."""
-    import numpy as np
-
     generator = np.random.default_rng(0)
 
-    def broken(sweep):
-        def shuffled(*arguments, **options):
-            table = sweep(*arguments, **options)
-            for name in table.filter(like="curve_"):
-                table[name] = [list(generator.permutation(curve)) for curve in table[name]]
-            return table
+    def shuffled(table):
+        for name in table.filter(like="curve_"):
+            table[name] = [list(generator.permutation(curve)) for curve in table[name]]
+        return table
 
-        return shuffled
-
-    replaced("experiments.sweep.sweep", broken)
+    swept(shuffled)
 
 
 def recalled(name: str, tables: Collection[str]) -> None:
@@ -184,8 +182,6 @@ def recalled(name: str, tables: Collection[str]) -> None:
         Which of its tables; the one that has the most of the rows a sweep asks for gives them. Rows for
         choosing learning rates are not always kept: then the rates that were chosen are all there is to choose from.
     """
-    import pandas as pd
-
     from utils.experiments import archive
 
     frames = [archive.load(name)[0][table] for table in tables]

@@ -1,23 +1,65 @@
 """Run as much of a notebook as the judgement of some claims needs, with something broken first."""
 
 import ast
-import dis
 import os
+import symtable
 import traceback
-import types
 from collections.abc import Collection
 from pathlib import Path
 
+import joblib
+import matplotlib.pyplot as plt
 import nbformat
 
 from utils import claims
 from utils.mutation import patches
 
-__all__ = ["needed", "play"]
+__all__ = ["names", "needed", "play"]
+
+CHANGING = {
+    "add",
+    "append",
+    "extend",
+    "insert",
+    "pop",
+    "setdefault",
+    "update",
+}  # methods that change what they belong to
+
+
+def names(source: str) -> tuple[set[str], set[str]]:
+    """Names that a cell takes from other cells, and those that it binds or changes in place.
+
+    Examples
+    --------
+    >>> takes, gives = names("total = 0\\nfor x in rows:\\n    found[x] = total + offset")
+    >>> sorted(takes), sorted(gives)
+    (['found', 'offset', 'rows'], ['found', 'total', 'x'])
+    """
+
+    tree, tables, reads = ast.parse(source), [symtable.symtable(source, "<cell>", "exec")], set()
+    binds = {s.get_name() for s in tables[0].get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    changes = set(map(_changed, ast.walk(tree)))
+    while tables:
+        table = tables.pop()
+        reads |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
+        tables += table.get_children()
+    return reads - (binds - changes), binds | reads & changes
+
+
+def _changed(node: ast.AST) -> str | None:
+    """The name whose value a piece of code changes in place."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        node = node.func if node.func.attr in CHANGING else None
+    elif not (isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store)):
+        return None
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def needed(sources: list[str], wanted: Collection[str]) -> list[int]:
-    """Which cells the judgement of some claims needs: the cells that judge them, and what these use, however far back.
+    """Which cells the judgement of some claims needs: those that judge them, and those that bind or change what these take.
 
     Parameters
     ----------
@@ -29,78 +71,40 @@ def needed(sources: list[str], wanted: Collection[str]) -> list[int]:
     Returns
     -------
     list of int
-        Positions, ascending. Names decide: a cell is needed if it sets, or changes, a name that a later needed one reads.
+        Positions, ascending.
+
+    Examples
+    --------
+    >>> needed(["a = 1", "b = 2", "def f():\\n    return a", "judge('one', f())"], ["one"])
+    [0, 2, 3]
     """
-    read, write, change = zip(*map(_names, sources), strict=True)
-    chosen, missing = [], set()
-    for position in reversed(range(len(sources))):
-        judges = set(_judged(sources[position])) & set(wanted)
-        if judges or (write[position] | change[position]) & missing:
-            chosen.append(position)
-            missing = missing - (write[position] - change[position]) | read[position]
-    return chosen[::-1]
+    takes, gives = zip(*map(names, sources), strict=True)
+    chosen, more = set(), {i for i, source in enumerate(sources) if _judged(source) & set(wanted)}
+    while more:
+        chosen |= more
+        missing = set().union(*(takes[i] for i in chosen))
+        more = {i for i in range(max(chosen)) if gives[i] & missing} - chosen
+    return sorted(chosen)
 
 
-def _names(source: str) -> tuple[set[str], set[str], set[str]]:
-    """Global names a cell reads before it sets them, those it sets, and those it changes in place."""
-    tree = ast.parse(source)
-    changed = set()
-    for node in ast.walk(tree):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        for target in targets:
-            while isinstance(target, ast.Subscript | ast.Attribute):
-                target = target.value
-                if isinstance(target, ast.Name):
-                    changed.add(target.id)
-    read, write = set(), set()
-
-    def within(code: types.CodeType):
-        for constant in code.co_consts:
-            if isinstance(constant, types.CodeType):
-                yield constant
-                yield from within(constant)
-
-    code = compile(tree, "<cell>", "exec")
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_NAME", "LOAD_GLOBAL") and instruction.argval not in write:
-            read.add(instruction.argval)
-        elif instruction.opname in ("STORE_NAME", "STORE_GLOBAL"):
-            write.add(instruction.argval)
-    for inner in within(code):
-        for instruction in dis.get_instructions(inner):
-            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and instruction.argval not in write:
-                read.add(instruction.argval)
-    return read, write, changed & (read | write)
-
-
-def _judged(source: str) -> list[str]:
-    """Ids of the claims a cell judges."""
+def _judged(source: str) -> set[str]:
+    """Ids of the claims that a cell judges."""
     calls = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
-    return [call.args[0].value for call in calls if call.func.id == "judge" and isinstance(call.args[0], ast.Constant)]
+    return {call.args[0].value for call in calls if call.func.id == "judge" and isinstance(call.args[0], ast.Constant)}
 
 
-class _Constants(ast.NodeTransformer):
-    """Replaces the values of ``name = literal`` at a cell's top level."""
-
-    def __init__(self, values: dict[str, object]):
-        self.values, self.done = values, set()
-
-    def visit_Module(self, node):
-        for statement in node.body:
-            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-                name = getattr(statement.targets[0], "id", None)
-                if name in self.values and _literal(statement.value):
-                    statement.value = ast.copy_location(ast.parse(repr(self.values[name])).body[0].value, statement)
-                    self.done.add(name)
-        return ast.fix_missing_locations(node)
-
-
-def _literal(node: ast.expr) -> bool:
-    try:
-        ast.literal_eval(node)
-    except ValueError:
-        return False
-    return True
+def _replace(tree: ast.Module, values: dict[str, object]) -> set[str]:
+    """Put values in the place of the literals that a cell sets names to; the names that were found."""
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in values:
+            try:
+                ast.literal_eval(node.value)
+            except ValueError:
+                continue
+            node.value = ast.parse(repr(values[node.targets[0].id]), mode="eval").body
+            found.add(node.targets[0].id)
+    return found
 
 
 def play(
@@ -140,35 +144,30 @@ def play(
     ValueError
         If a value is for a name that no cell sets, or a claim is not judged in the notebook.
     """
-    import joblib
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
+    plt.switch_backend("Agg")
     os.environ["COMPANION_STORE"] = str(store)
     notebook = Path(notebook)
     sources = [c.source for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
-    absent = set(wanted) - {claim for source in sources for claim in _judged(source)}
+    absent = set(wanted) - set().union(*map(_judged, sources))
     if absent:
         raise ValueError(f"{notebook}: claims {sorted(absent)} are not judged there")
-    constants = _Constants(values)
-    trees = [constants.visit(ast.parse(source)) for source in sources]
-    if set(values) - constants.done:
-        raise ValueError(f"{notebook}: no cell sets {sorted(set(values) - constants.done)} to a literal")
+    trees = [ast.parse(source) for source in sources]
+    unset = set(values) - set().union(*(_replace(tree, values) for tree in trees))
+    if unset:
+        raise ValueError(f"{notebook}: no cell sets {sorted(unset)} to a literal")
 
     rows, first = {}, ""
     honest = claims.judge
 
-    def recording(claim_id, cells, **rest):
-        verdict = honest(claim_id, cells, **rest)
+    def recording(claim_id, measurements, **rest):
+        verdict = honest(claim_id, measurements, **rest)
         rows[claim_id] = _row(verdict)
         return verdict
 
     claims.judge = recording
     if kept:
         patches.recalled(**kept)
-    exec(compile(patch, "<patch>", "exec"), {name: getattr(patches, name) for name in patches.__all__})
+    patches.apply(patch)
     namespace = {"__name__": "__main__", "display": lambda *shown: None}
     here = Path.cwd()
     os.chdir(notebook.parent)
@@ -191,8 +190,9 @@ def play(
 
 
 def _row(verdict: claims.Verdict) -> dict:
-    off = [control for control in verdict.controls if control["verdict"] != control["wanted"]]
+    off = any(control["verdict"] != control["wanted"] for control in verdict.controls)
     noticed = "verdict" if verdict.verdict != verdict.wanted else "control" if off else ""
     low, high = verdict.interval
-    numbers = {"estimate": verdict.estimate, "low": low, "high": high}
-    return {"verdict": verdict.verdict, "noticed": noticed, **numbers, "detail": ""}
+    return {
+        "verdict": verdict.verdict, "noticed": noticed, "estimate": verdict.estimate, "low": low, "high": high, "detail": "",
+    }  # fmt: skip
