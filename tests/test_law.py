@@ -8,10 +8,11 @@ import math
 
 import pytest
 import torch
+from scipy.special import gammaincinv
 from scipy.stats import ks_2samp
 
-from utils import chains, metrics
-from utils.chains import activation_chain, bn_chain, vanilla_chain
+from utils import metrics
+from utils.chains import activation_chain, bn_chain, linear, vanilla_chain
 from utils.seeding import generator_for
 
 ALPHA = 1e-4  # that any of the tests of this file rejects two equal laws
@@ -93,7 +94,7 @@ def normalise_columns(m, *, centred=False):
     return torch.nn.functional.normalize(m, dim=-2)
 
 
-def one_freedom_too_many(half_freedom, uniform, original=chains.gammaincinv):
+def one_freedom_too_many(half_freedom, uniform, original=gammaincinv):
     return original(half_freedom + 0.5, uniform)
 
 
@@ -131,6 +132,6 @@ def test_a_broken_chain_is_caught(cell, name, broken, monkeypatch):
 def test_a_width_wrong_by_a_fifth_is_caught(chain, monkeypatch):
     """Only the exact method is misled: it is told 38 rows where the direct one multiplies by 32."""
     name = {bn_chain: "_exact_bn", vanilla_chain: "_exact_vanilla"}[chain]
-    original = getattr(chains, name)
-    monkeypatch.setattr(chains, name, lambda r, width, *rest: original(r, round(1.2 * width), *rest))
+    original = getattr(linear, name)
+    monkeypatch.setattr(linear, name, lambda r, width, *rest: original(r, round(1.2 * width), *rest))
     assert max(distances((4, 32, 3, chain, {})).values()) > CRITICAL

@@ -212,7 +212,11 @@ def test_what_is_missing_is_installed_and_the_rest_left_alone(tmp_path):
     target = tmp_path / "site"
     environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_TARGET": str(target)}
     environment |= {"PYTHONPATH": str(target)}
-    command = [sys.executable, "-c", "from utils.pipeline.bootstrap import *; install_missing(['numpy', 'probe-of-ours'])"]
+    command = [
+        sys.executable,
+        "-c",
+        "from utils.pipeline.bootstrap import *; install_missing(['numpy', 'probe-of-ours'])",
+    ]
     for said in ("Installing what is missing here: probe-of-ours>=1\n", ""):
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (0, said), done.stderr

@@ -54,6 +54,10 @@ def test_a_name_from_two_places_is_seen():
 def test_a_cell_measures_or_plots_or_judges(path):
     """A claim is judged where nothing is drawn, and nothing is measured where it is judged or drawn but by a name."""
     for i, cell in enumerate(code(path)):
-        calls = {n.func.id for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        calls = {
+            n.func.id
+            for n in ast.walk(ast.parse(cell.source))
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        }
         assert not ("judge" in calls and "plt.show()" in cell.source), f"cell {i} judges and plots"
         assert not ("plt.show()" in cell.source and "sweep" in calls), f"cell {i} trains and plots"

@@ -59,7 +59,9 @@ def test_a_store_on_a_full_disk_names_it_and_loses_nothing(root, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     said, left = (root / "said").read_text(), (root / "left").read_text().split()
-    assert "finished points cannot be stored (No space left on device); free some space or point COMPANION_STORE" in said
+    assert (
+        "finished points cannot be stored (No space left on device); free some space or point COMPANION_STORE" in said
+    )
     assert f"{len(left)} of 4 points are stored in" in said and len(left) >= 1
     assert all(not name.split("/")[-1].startswith(".") for name in left)
     log = (root / "log").read_text().splitlines()
@@ -171,11 +173,7 @@ def test_the_build_needs_no_network(root, undisturbed):
     out = subprocess.run(without_network(PYTHON, "-c", reach), capture_output=True, text=True)
     assert "unreachable" in out.stderr, "the namespace has no way out"
     done = subprocess.run(
-        without_network(PYTHON, "-m", "utils.build"),
-        cwd=root,
-        env=environment(root),
-        capture_output=True,
-        text=True,
+        without_network(PYTHON, "-m", "utils.build"), cwd=root, env=environment(root), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert result(root) == undisturbed()
