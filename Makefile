@@ -14,15 +14,14 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-faults mutate test-book sabotage lint bench lab lock clean distclean
+.PHONY: help book test test-faults test-book mutation lint bench lab lock clean distclean
 
 help:
 	@echo "make book [PROFILE=fast|cifar|paper]  run every notebook, judge every claim, build _build/html/index.html"
 	@echo "make test                             unit, law and gate tests"
 	@echo "make test-faults                      killed processes, full disks, no network, a Dask cluster: all real, minutes"
-	@echo "make mutate                           break what the fault tests guard and see each of them fail (an hour)"
 	@echo "make test-book                        the built book in a browser: offline, accessible, every link, the explorer"
-	@echo "make sabotage                         break one thing at a time and judge again, at full size (an hour)"
+	@echo "make mutation                         break one thing at a time and judge again, at full size (an hour)"
 	@echo "make bench                            the sampler's speed against direct simulation, as ratios"
 	@echo "make lab                              JupyterLab on the notebooks"
 	@echo "make lint                             ruff on code and notebooks"
@@ -50,9 +49,6 @@ test: $(READY)
 test-faults: $(READY)
 	@$(BIN)/python -m pytest -m faults $(TWO)
 
-mutate: $(READY)
-	@$(BIN)/python tests/faults/mutate.py
-
 # Playwright drives the system's Chromium; it downloads none of its own.
 test-book: $(BROWSER)
 	@if ! command -v "$${CHROMIUM:-chromium}" >/dev/null && ! command -v google-chrome >/dev/null; then \
@@ -65,8 +61,8 @@ test-book: $(BROWSER)
 	fi
 	@$(BIN)/python -m pytest tests/book
 
-sabotage: $(READY)
-	@$(BIN)/python -m utils.mutation.suite --form long
+mutation: $(READY)
+	@$(BIN)/python -m utils.mutation.suite
 
 bench: $(READY)
 	@$(BIN)/python -m utils.experiments.benchmark
