@@ -34,17 +34,17 @@ x = np.random.default_rng(0).normal(size=99)
 judge("one", [Measurement("a", x, 1.0)], controls={"shifted": [Measurement("a", x + 2, 1.0)]}, scale=f"width {width}")
 """
 CLAIMS = """
-one:
-  item: ours
-  notebook: first
-  statement: the mean is at most one
-  published: not in the paper
-  kind: slack
-  expected: [0, null]
-  alpha: 1.0e-4
-  controls:
-    shifted: refuted
-  verdict: supported
+claims:
+  one:
+    item: ours
+    statement: the mean is at most one
+    published: not in the paper
+    kind: slack
+    expected: [0, null]
+    alpha: 1.0e-4
+    controls:
+      shifted: refuted
+    verdict: supported
 """
 ITEMS = """
 paper:
@@ -92,8 +92,11 @@ def book(root: Path) -> Path:
     shutil.copytree(ROOT / "utils", root / "utils", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("_config.yml", "requirements.txt"):
         shutil.copy(ROOT / name, root / name)
-    (root / "utils" / "claims.yml").write_text(CLAIMS)
-    (root / "utils" / "items.yml").write_text(ITEMS)
+    data = root / "utils" / "claims" / "data"
+    for path in data.glob("*.yml"):
+        path.unlink()
+    (data / "first.yml").write_text(CLAIMS)
+    (data / "items.yml").write_text(ITEMS)
     files = "".join(f"- file: {name}\n" for name in ("book/claims", "notebooks/first", "notebooks/second"))
     (root / "_toc.yml").write_text(f"format: jb-book\nroot: book/intro\nchapters:\n{files}")
     (root / "book").mkdir()

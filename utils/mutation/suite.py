@@ -120,7 +120,7 @@ def processes(jobs: int) -> multiprocessing.pool.Pool:
 
 
 def _tasks(form: str) -> list[dict]:
-    """What there is to run: a mutation, or nothing broken, and the claims judged then."""
+    """What there is to run: a mutation, or nothing broken, and the claims judged then; in the short form each claim once."""
     found = []
     mutations, short = registry()
     for notebook in dict.fromkeys(entry["notebook"] for entry in mutations.values()):
@@ -130,14 +130,27 @@ def _tasks(form: str) -> list[dict]:
             values = archive.load(kept["name"])[1]["parameters"] | values
         parameters = declared(ROOT / "notebooks" / f"{notebook}.ipynb")
         check(parameters, {name: value for name, value in values.items() if name in parameters})
-        mine = {n: e for n, e in mutations.items() if e["notebook"] == notebook and form in e.get("forms", [form])}
-        entries = {n: ([*e["claims"], *e.get("blind", {})], e["patch"], "store" in e) for n, e in mine.items()}
+        common, tasks, told = {"notebook": notebook, "values": values, "kept": kept}, [], set()
+        for name, entry in mutations.items():
+            if entry["notebook"] != notebook or form not in entry.get("forms", [form]):
+                continue
+            wanted = [*entry["claims"], *entry.get("blind", {})]
+            if form == "short":
+                again = set() if entry["kind"] == "mended" else told
+                wanted = [claim for claim in entry["claims"] if claim not in {*again, *change.get("leave", [])}]
+                again |= set(wanted)
+            if wanted:
+                task = {
+                    "mutation": name,
+                    "patch": entry["patch"],
+                    "wanted": wanted,
+                    "honest": "store" in entry and not kept,
+                }
+                tasks.append(common | task)
         if form == "short":
-            entries = {UNDISTURBED: ([c for e in mine.values() for c in e["claims"]], "", False)} | entries
-        for name, (judged, patch, honest) in entries.items():
-            wanted = [claim for claim in dict.fromkeys(judged) if claim not in change.get("leave", [])]
-            task = {"notebook": notebook, "mutation": name, "patch": patch, "wanted": wanted, "values": values}
-            found += [task | {"kept": kept, "honest": honest and not kept}] * bool(wanted)
+            every = list(dict.fromkeys(claim for task in tasks for claim in task["wanted"]))
+            tasks.insert(0, common | {"mutation": UNDISTURBED, "patch": "", "wanted": every, "honest": False})
+        found += tasks
     return found
 
 
