@@ -10,9 +10,7 @@ import nbformat
 from utils.files import ROOT
 
 KERNEL = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
-PARAMETERS = (
-    'width = 8  # [n, 100] width\nn = 2  # [1, 50] batch size\ndepth = 3  # [1, 10] layers\nname = "a"  # {a, b}'
-)
+PARAMETERS = 'width = 8  # [n, 100] width\nn = 2  # [1, 50] batch size\ndepth = 3  # [1, 10] layers\nname = "a"  # {a, b}\nseed = 0  # [0, 99] of the stream'
 
 
 def notebook(path: Path, *sources: str, parameters: str = PARAMETERS) -> Path:
@@ -30,7 +28,7 @@ import sys; sys.path.insert(0, "..")
 import numpy as np
 from utils.claims import judge
 from utils.stats.measurement import Measurement
-x = np.random.default_rng(0).normal(size=99)
+x = np.random.default_rng(seed).normal(size=99) + 9 * (seed == 13)
 judge("one", [Measurement("a", x, 1.0)], controls={"shifted": [Measurement("a", x + 2, 1.0)]}, scale=f"width {width}")
 """
 CLAIMS = """
