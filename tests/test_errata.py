@@ -6,9 +6,10 @@ import re
 import nbformat
 import pytest
 
-from utils.claims import display, judge, registry
+from utils.claims import judge, registry
 from utils.files import ROOT
 from utils.stats.measurement import Measurement
+from utils.stats.text import link
 
 NOTEBOOK = ROOT / "notebooks" / "10_errata.ipynb"
 CELLS = nbformat.read(NOTEBOOK, as_version=4).cells
@@ -45,8 +46,8 @@ def test_every_claim_that_is_named_is_registered():
 
 def test_a_link_leads_to_the_card():
     entry = registry()["thm1.stated"]
-    cells = [Measurement("made up", [1.0], error=0.0)]
-    record = judge("thm1.stated", cells, controls=dict.fromkeys(entry["controls"], cells), scale="")
-    link = display.link("thm1.stated", entry)
-    assert f'href="{record.notebook}.html#{record.anchor}"' in link
-    assert "refuted" in link and f'id="{record.anchor}"' in record._repr_mimebundle_()[0]["text/html"]
+    measured = [Measurement("made up", [1.0], error=0.0)]
+    record = judge("thm1.stated", measured, controls=dict.fromkeys(entry["controls"], measured), scale="")
+    html = link("thm1.stated", entry)
+    assert f'href="{record.notebook}.html#{record.anchor}"' in html
+    assert "refuted" in html and f'id="{record.anchor}"' in record._repr_mimebundle_()[0]["text/html"]

@@ -146,13 +146,15 @@ def band(axis, x, samples, *, color, label=None, **line) -> None:
     axis.plot(x, samples.mean(axis=1), color=color, label=label, **line)
 
 
-def table(rows) -> Styler:
+def table(rows, columns=None) -> Styler:
     """A table as pages show it: numbers in columns, no index.
 
     Parameters
     ----------
-    rows : DataFrame, or list of dict
-        One a row, by the columns' headings.
+    rows : DataFrame, list of dict, or list of tuple
+        A dict holds a row by the columns' headings.
+    columns : list of str, optional
+        The headings, for rows that are tuples.
 
     Returns
     -------
@@ -163,7 +165,7 @@ def table(rows) -> Styler:
     >>> table([{"depth": 5, "loss": "0.25"}]).to_html().count("<td")
     2
     """
-    return pd.DataFrame(rows).style.hide(axis="index").set_table_attributes('class="numbers"')
+    return pd.DataFrame(rows, columns=columns).style.hide(axis="index").set_table_attributes('class="numbers"')
 
 
 def errorbars(axis, x, intervals, **style) -> None:

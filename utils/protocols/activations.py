@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from utils.metrics import orthogonality_gap
+from utils.stats.regression import group_means
 
 __all__ = ["KINDS", "deviations", "module_gaps", "off_diagonal", "practical_layer"]
 
@@ -137,5 +138,4 @@ def deviations(c: Tensor, center: float, groups: int) -> np.ndarray:
     array([0.7071, 0.7071, 0.7071], dtype=float32)
     """
     target = torch.full(c.shape[-2:], center, dtype=c.dtype).fill_diagonal_(1 / c.shape[-1])
-    distance = torch.linalg.matrix_norm(c - target).mean(0)
-    return distance[: len(distance) // groups * groups].reshape(groups, -1).mean(1).numpy()
+    return group_means(torch.linalg.matrix_norm(c - target), groups)

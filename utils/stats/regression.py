@@ -1,8 +1,30 @@
-"""Slopes on logarithmic axes."""
+"""Slopes on logarithmic axes, and means of groups of runs that each give a slope of their own."""
 
 import numpy as np
 
-__all__ = ["log_log_slope"]
+__all__ = ["group_means", "log_log_slope"]
+
+
+def group_means(samples: np.ndarray, groups: int) -> np.ndarray:
+    """Means over layers and over groups of runs.
+
+    Parameters
+    ----------
+    samples : ndarray or Tensor, shape (layers, runs)
+    groups : int
+        As many runs to each; what is left over is dropped.
+
+    Returns
+    -------
+    ndarray, shape (groups,)
+
+    Examples
+    --------
+    >>> group_means(np.array([[1.0, 2.0, 3.0, 4.0, 99.0]]), 2)
+    array([1.5, 3.5])
+    """
+    runs = samples.mean(0)
+    return np.asarray(runs[: len(runs) // groups * groups].reshape(groups, -1).mean(1))
 
 
 def log_log_slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:

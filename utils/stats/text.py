@@ -8,7 +8,7 @@ import numpy as np
 
 from utils.stats.intervals import mean_and_interval
 
-__all__ = ["MARKS", "badge", "interval", "link", "number", "prose"]
+__all__ = ["MARKS", "badge", "interval", "latex", "link", "number", "prose"]
 
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?", "not judged": "–"}
 
@@ -55,6 +55,18 @@ def interval(samples: np.ndarray, digits: int = 2, *, least: float = -math.inf, 
         low, high = mean - half, mean + half
     text = f"{mean:.{digits}f} [{max(low, least):.{digits}f}, {high:.{digits}f}]"
     return text.replace(" ", "\N{NO-BREAK SPACE}").replace("-", "\N{MINUS SIGN}")
+
+
+def latex(x: float) -> str:
+    r"""A number with two significant digits, for use between dollars.
+
+    Examples
+    --------
+    >>> latex(0.00012)
+    '1.2\\cdot 10^{-4}'
+    """
+    mantissa, exponent = f"{x:.1e}".split("e")
+    return rf"{mantissa}\cdot 10^{{{int(exponent)}}}"
 
 
 def prose(text: str) -> str:
