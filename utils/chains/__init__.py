@@ -3,5 +3,3 @@
 from utils.chains.gradients import gradient_energies
 from utils.chains.linear import batch_norm, bn_chain, vanilla_chain, wishart_root
 from utils.chains.nonlinear import activation_chain
-
-__all__ = ["activation_chain", "batch_norm", "bn_chain", "gradient_energies", "vanilla_chain", "wishart_root"]

@@ -2,5 +2,3 @@
 
 from utils.claims.register import published, registry
 from utils.claims.verdict import RECORD, Verdict, again, judge
-
-__all__ = ["RECORD", "Verdict", "again", "judge", "published", "registry"]

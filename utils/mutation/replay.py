@@ -16,15 +16,8 @@ from utils.mutation import patches
 
 __all__ = ["names", "needed", "play"]
 
-CHANGING = {
-    "add",
-    "append",
-    "extend",
-    "insert",
-    "pop",
-    "setdefault",
-    "update",
-}  # methods that change what they belong to
+#: Methods that change what they belong to.
+CHANGING = ("add", "append", "extend", "insert", "pop", "setdefault", "update")
 
 
 def names(source: str) -> tuple[set[str], set[str]]:
@@ -50,7 +43,8 @@ def names(source: str) -> tuple[set[str], set[str]]:
 def _changed(node: ast.AST) -> str | None:
     """The name whose value a piece of code changes in place."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        node = node.func if node.func.attr in CHANGING else None
+        is_module = isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "torch")  # np.append
+        node = node.func if node.func.attr in CHANGING and not is_module else None
     elif not (isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store)):
         return None
     while isinstance(node, ast.Subscript | ast.Attribute):

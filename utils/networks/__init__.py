@@ -9,5 +9,3 @@ from utils.networks.perceptron import (
     weight_matrices,
     weight_normalised,
 )
-
-__all__ = ["evaluating", "hidden_maps", "linear_maps", "mlp", "representations", "weight_matrices", "weight_normalised"]
