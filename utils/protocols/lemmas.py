@@ -1,4 +1,4 @@
-"""What the lemmas are tested with: batches of a given spectrum, one layer from them, and searches for counterexamples."""
+"""What the lemmas are tested with: batches of a given spectrum, one layer from them, a constant to be searched for its least."""
 
 from collections.abc import Callable, Iterable
 
@@ -10,7 +10,7 @@ from utils.metrics import gram, spectrum
 from utils.stats.measurement import Measurement
 from utils.theory.limits import infinite_width_map
 
-__all__ = ["batches", "contraction_constant", "looseness", "one_layer", "search"]
+__all__ = ["batches", "contraction_constant", "looseness", "one_layer"]
 
 
 def batches(lam: Tensor, count: int) -> Tensor:
@@ -105,46 +105,6 @@ def contraction_constant(rest: Tensor, distance: Tensor, *, closest: float = 1e-
     s = closest + (1 - 2 * closest) * distance.sigmoid()[:, None]
     lam = torch.cat([(1 - s) / n + s * rest.softmax(-1), (1 - s) / n], -1)
     return (infinite_width_map(lam)[:, -1] / lam[:, -1] - 1) / (s[:, 0] / n), s[:, 0]
-
-
-def search(
-    objective: Callable, *start: Tensor, steps: int, learning_rate: float
-) -> np.ndarray | tuple[np.ndarray, ...]:
-    """Values that gradient descent meets from many starts at once; the extreme it found is their ``min()``.
-
-    Parameters
-    ----------
-    objective : callable
-        As many tensors as ``start`` to values of shape (starts,), each of which is to become small; for the largest value
-        descend from its negative. Or to a tuple of such values and of what else is to be kept.
-    *start : Tensor, shape (starts, ...)
-        Free parameters.
-    steps : int
-    learning_rate : float
-        Of Adam.
-
-    Returns
-    -------
-    ndarray, shape (steps, starts), or one for each member of the tuple
-
-    Examples
-    --------
-    >>> met = search(lambda x: (x - 3) ** 2, torch.tensor([0.0, 9.0]), steps=200, learning_rate=0.1)
-    >>> met.shape, bool(met.min() < 1e-3)
-    ((200, 2), True)
-    """
-    free = [x.clone().requires_grad_() for x in start]
-    optimizer = torch.optim.Adam(free, lr=learning_rate)
-    met = []
-    for _ in range(steps):
-        found = objective(*free)
-        values = found if isinstance(found, tuple) else (found,)
-        met.append([x.detach() for x in values])
-        optimizer.zero_grad()
-        values[0].sum().backward()
-        optimizer.step()
-    arrays = tuple(torch.stack(kept).numpy() for kept in zip(*met, strict=True))
-    return arrays if len(arrays) > 1 else arrays[0]
 
 
 def looseness(measured: Iterable[Measurement]) -> tuple[float, float]:
