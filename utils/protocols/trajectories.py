@@ -51,7 +51,7 @@ def trajectory(chain: Iterable[Tensor], *metrics: Callable[[Tensor], Tensor]) ->
     return arrays if len(metrics) > 1 else arrays[0]
 
 
-def follow(chain: Callable, start: Tensor, metric: Callable, *key: object, runs: int, **options: object) -> np.ndarray:
+def follow(chain: Callable, start: Tensor, metric: Callable | tuple, *key: object, runs: int, **options: object):
     """A metric at every layer of independent networks that all start from one batch.
 
     Parameters
@@ -59,8 +59,8 @@ def follow(chain: Callable, start: Tensor, metric: Callable, *key: object, runs:
     chain : callable
         Of :mod:`utils.chains`.
     start : Tensor, shape (d₀, n)
-    metric : callable
-        As :func:`trajectory` takes it.
+    metric : callable, or a tuple of them
+        As :func:`trajectory` takes them.
     *key
         Names the stream of random numbers, as :func:`utils.seeding.generator_for` takes it.
     runs : int
@@ -70,7 +70,7 @@ def follow(chain: Callable, start: Tensor, metric: Callable, *key: object, runs:
 
     Returns
     -------
-    ndarray, shape (layers, runs, ...)
+    ndarray, shape (layers, runs, ...), or one for each metric
 
     Examples
     --------
@@ -81,7 +81,8 @@ def follow(chain: Callable, start: Tensor, metric: Callable, *key: object, runs:
     (5, 10)
     """
     h = start.expand(runs, *start.shape)
-    return trajectory(chain(h, generator=generator_for(*key), **options), metric)
+    metrics = metric if isinstance(metric, tuple) else (metric,)
+    return trajectory(chain(h, generator=generator_for(*key), **options), *metrics)
 
 
 def stationary_start(count: int, n: int, degrees: int, generator: torch.Generator) -> Tensor:
