@@ -93,7 +93,7 @@ def test_a_killed_download_leaves_nothing_for_good(site, tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     cache = tmp_path / "cache" / "bn-orthogonality-companion"
     get = (
-        "import pathlib, sys; from utils import data\n"
+        "import pathlib, sys; from utils.networks import data\n"
         f"data.ARCHIVE = 'http://127.0.0.1:{server.server_port}/cifar-10-python.tar.gz'\n"
         f"data.user_cache_path = lambda name: pathlib.Path({str(cache)!r})\n"
         "data.images('cifar10')"
