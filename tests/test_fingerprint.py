@@ -1,12 +1,15 @@
 """What a run depends on: a change of it must show, a change of anything else must not."""
 
 import json
+import os
 
 import pytest
 from books import notebook
 
 from utils import fingerprint
 from utils.fingerprint import code_fingerprint, reached
+from utils.pipeline import execute
+from utils.pipeline.execute import notebook_fingerprint
 
 FILES = {
     "a.py": "def f():\n    from utils import b\n",
@@ -119,3 +122,54 @@ def test_files_of_one_name_in_two_rooms_are_told_apart(house):
 def test_what_is_taken_from_a_room_that_does_not_count_is_named(house):
     files, names = reached(house / "notebooks" / "n.ipynb", stop="claims")
     assert names == {"verdict.judge"} and not any("claims" in path.parts for path in files)
+
+
+def test_parameters_and_kept_results_count_beside_the_code(house, monkeypatch):
+    path = house / "notebooks" / "n.ipynb"
+    before = notebook_fingerprint(path, {"width": 1})
+    assert notebook_fingerprint(path, {"width": 2}) != before
+    kept = house / "notebooks" / "evidence" / "n.long"
+    kept.mkdir(parents=True)
+    (kept / "runs.csv").write_text("loss")
+    assert notebook_fingerprint(path, {"width": 1}) != before
+    before = notebook_fingerprint(path, {"width": 1})
+    monkeypatch.setenv("COMPANION_DATA", "elsewhere" if "COMPANION_DATA" not in os.environ else "")
+    assert notebook_fingerprint(path, {"width": 1}) != before
+
+
+@pytest.mark.parametrize(
+    ("code", "seen"),
+    [
+        ("from utils.claims import judge", set()),
+        ("from utils.claims import judge, published", {"values"}),
+        ("from utils.claims import registry", {"values", "verdict", "mutations"}),
+    ],
+)
+def test_of_the_registry_counts_what_code_reads_and_never_a_wording(tmp_path, monkeypatch, code, seen):
+    path = notebook(tmp_path / "n.ipynb", code)
+    claim = {
+        "item": "1",
+        "notebook": "n",
+        "verdict": "supported",
+        "values": {"a": [1, 2]},
+        "statement": "A.",
+        "alpha": 1e-4,
+    }
+    files = {"n": {"claims": {}, "mutations": {"m": 1}}}
+
+    def now(**changed):
+        monkeypatch.setattr(execute, "registry", lambda: {"one": claim | changed})
+        monkeypatch.setattr(
+            execute, "content", lambda: files | ({"n": {"mutations": {"m": 2}}} if "mutations" in changed else {})
+        )
+        return notebook_fingerprint(path, {})
+
+    changes = {
+        "values": {"a": [1, 3]},
+        "verdict": "refuted",
+        "mutations": 2,
+        "statement": "B.",
+        "alpha": 1e-3,
+        "expected": [1, 2],
+    }
+    assert {name for name, value in changes.items() if now(**{name: value}) != now()} == seen
