@@ -30,7 +30,6 @@ NEEDED = (
     "jinja2",
     "matplotlib",
     "seaborn",
-    "papermill",
     "nbformat",
     "tqdm",
 )
