@@ -1,4 +1,4 @@
-// The exact sampler of utils/chains.py and the curves of utils/theory.py, in plain JavaScript without dependencies.
+// The exact sampler of utils/chains/linear.py and the curves of utils/theory, in plain JavaScript without dependencies.
 //
 // Given a batch with Gram matrix C = L Lᵀ (L lower triangular, n×n), the rows of W H are independent x = L w with
 // w ~ N(0, I). One layer with batch normalization is therefore C' = L A Lᵀ, A = (1/d) Σ w wᵀ/|x|² over d rows, and

@@ -47,7 +47,7 @@ def sweeping_book(root: Path) -> Path:
     book(root)
     (root / "utils" / "steps.py").write_text(CELLS)
     # Idle processes of a dead caller end after seconds, so that a test need not wait for them as long as a user would.
-    sweeps = root / "utils" / "sweeps.py"
+    sweeps = root / "utils" / "experiments" / "sweep.py"
     sweeps.write_text(sweeps.read_text().replace("IDLE = 20", "IDLE = 2"))
     notebook(root / "notebooks" / "second.ipynb", "width * 2", SWEEP, "width * 3")
     return root
