@@ -14,6 +14,8 @@ from utils.pipeline import checks
 from utils.pipeline.parameters import ParameterError, declared
 from utils.stats.measurement import Measurement
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "book" / "adding.md").read_text()
 BLOCKS = re.findall(r"```\{code-block\} \w+\n:caption: ([^\n]*)\n\n(.*?)\n```", PAGE, flags=re.S)
 TOLD = re.findall(r"\| ``(.*?)`` \|", PAGE)

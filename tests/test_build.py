@@ -6,6 +6,8 @@ import re
 import pytest
 from books import CLAIMS, book, notebook, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):

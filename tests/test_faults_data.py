@@ -18,6 +18,8 @@ from test_data import forget, site  # noqa: F401 (fixtures: a web server with an
 from utils.files import ROOT
 from utils.networks import data
 
+pytestmark = pytest.mark.slow
+
 
 class Trap:
     """A pickle that makes a file when it is opened."""

@@ -89,6 +89,7 @@ def test_the_set_up_cell_is_the_same_everywhere():
     assert len({json.dumps(setup(path), sort_keys=True).replace(setup(path).id, "") for path in NOTEBOOKS}) == 1
 
 
+@pytest.mark.slow
 def test_alone_without_an_address_a_notebook_says_what_to_do(elsewhere, tmp_path):
     path = Path(shutil.copy(QUICK, tmp_path))
     with pytest.raises(papermill.PapermillExecutionError) as error:
@@ -97,6 +98,7 @@ def test_alone_without_an_address_a_notebook_says_what_to_do(elsewhere, tmp_path
     assert not (tmp_path / "companion").exists()
 
 
+@pytest.mark.slow
 def test_alone_a_notebook_fetches_its_code_and_runs_from_top_to_bottom(elsewhere, tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_REPOSITORY", str(elsewhere))
     path = Path(shutil.copy(QUICK, tmp_path))
@@ -105,6 +107,7 @@ def test_alone_a_notebook_fetches_its_code_and_runs_from_top_to_bottom(elsewhere
     assert done.cells[1].outputs == [], "nothing was missing, nothing is said"
 
 
+@pytest.mark.slow
 def test_a_published_notebook_knows_its_repository_and_its_commit(elsewhere, tmp_path):
     text = publish.stamped(QUICK.read_text(encoding="utf-8"), ADDRESS, git(elsewhere, "rev-parse", "HEAD"))
     path = tmp_path / QUICK.name
@@ -194,6 +197,7 @@ def test_what_a_lone_notebook_needs_is_what_notebooks_reach():
     assert set(NEEDED) == packages - with_every_kernel
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_installed_and_the_rest_left_alone(tmp_path):
     wheel = tmp_path / "probe_of_ours-1.2-py3-none-any.whl"
     about = "Metadata-Version: 2.1\nName: probe-of-ours\nVersion: 1.2\n"
@@ -263,6 +267,7 @@ def test_without_an_address_no_branch_is_published(published):
     assert git(origin, "branch", "--list", publish.BRANCH) == ""
 
 
+@pytest.mark.slow
 def test_the_buttons_of_a_book_that_has_an_address(tmp_path, monkeypatch):
     root, cell = book(tmp_path), setup(QUICK).source
     notebook(root / "notebooks" / "first.ipynb", cell, JUDGE)
@@ -328,6 +333,7 @@ def lab(tmp_path, monkeypatch):
     log.close()
 
 
+@pytest.mark.slow
 def test_lab_opens_every_notebook_and_runs_one_from_top_to_bottom(lab, tmp_path):
     listed = [entry["name"] for entry in lab("api/contents/")["content"] if entry["type"] == "notebook"]
     assert sorted(listed) == [path.name for path in NOTEBOOKS]

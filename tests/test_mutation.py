@@ -12,6 +12,8 @@ from utils.claims import register as claims_register
 from utils.experiments import archive
 from utils.mutation import patches, register, replay, suite
 
+pytestmark = pytest.mark.slow
+
 ENTRIES, SHORT = register.registry()
 BROKEN = {name: entry for name, entry in ENTRIES.items() if entry["kind"] != "mended"}
 

@@ -38,6 +38,7 @@ def printed(path):
     return "".join(o.get("text", "") for c in cells if c.cell_type == "code" for o in c.outputs)
 
 
+@pytest.mark.slow
 def test_a_clean_run_is_put_in_place_with_its_overrides(source, out):
     done = run(ROOT, "utils.run", source, out, "-p", "width", 64, "-p", "name", "b")
     assert done.returncode == 0, done.stderr
@@ -50,6 +51,7 @@ def test_a_clean_run_is_put_in_place_with_its_overrides(source, out):
     assert len(injected) == 1 and "remove-cell" in injected[0].metadata["tags"]
 
 
+@pytest.mark.slow
 def test_profile_overrides_apply_and_the_command_line_wins(source, out):
     source.with_name("profiles.yml").write_text("paper:\n  n: {width: 20, depth: 5}\n")
     assert run(ROOT, "utils.run", source, out, "--profile", "paper", "-p", "depth", 7).returncode == 0
@@ -91,6 +93,7 @@ def test_paths_that_cannot_be_right_exit_2(source, tmp_path, refused):
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "arguments", "words"),
     [
@@ -114,6 +117,7 @@ def test_a_failed_run_leaves_the_output_alone_and_a_copy_beside_it(tmp_path, out
     assert printed(out.with_suffix(".failed.ipynb")).startswith("started")
 
 
+@pytest.mark.slow
 def test_a_later_success_removes_the_failed_copy(source, out):
     out.parent.mkdir()
     out.with_suffix(".failed.ipynb").write_text("{}")
@@ -121,6 +125,7 @@ def test_a_later_success_removes_the_failed_copy(source, out):
     assert [p.name for p in out.parent.iterdir()] == ["n.ipynb"]
 
 
+@pytest.mark.slow
 def test_an_error_output_that_stopped_nothing_is_a_failure(tmp_path, out):
     """A cell tagged raises-exception shows its error and lets the run go on with success."""
     source = notebook(tmp_path / "in" / "n.ipynb", "1 / 0", "print('on')")
@@ -143,12 +148,14 @@ def test_the_first_notebook_refuses_a_chain_narrower_than_its_batch(out, refused
         assert refused(first, out, *arguments)[0] == 2 and not out.parent.exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_succeeds_says_nothing_but_progress(source, out):
     """A kernel that is interrupted on its way out may print a traceback; it is asked to end instead."""
     done = run(ROOT, "utils.run", source, out)
     assert done.returncode == 0 and "Traceback" not in done.stderr and "KeyboardInterrupt" not in done.stderr
 
 
+@pytest.mark.slow
 def test_no_kernel_is_interrupted_when_its_notebook_is_done(tmp_path, out):
     """A child that notes every interrupt notes none."""
     note = tmp_path / "interrupted"

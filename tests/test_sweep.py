@@ -11,6 +11,8 @@ import pytest
 from utils.experiments.sweep import _own_code, sweep
 from utils.files import ROOT
 
+pytestmark = pytest.mark.slow
+
 GRID = [{"seed": seed, "sides": sides} for seed in range(3) for sides in (6, 20)]
 
 

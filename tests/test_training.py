@@ -187,6 +187,7 @@ def test_logit_gap_at_its_ends():
     assert logit_gap(torch.ones(1, 10, 40)).item() == pytest.approx(math.sqrt(2 - 2 / math.sqrt(10)))
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path):
     """Kill -9 a training process between checkpoints, run the same again: the very same numbers."""
     script = tmp_path / "run.py"
