@@ -20,3 +20,12 @@ def pytest_report_header():
 @pytest.fixture
 def generator():
     return torch.Generator().manual_seed(7)
+
+
+LONGEST = ("test_mutation.py", "test_build.py", "test_adding.py", "test_live.py")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that of two processes none waits for the other."""
+    rank = {name: position for position, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
