@@ -30,10 +30,10 @@ def test_a_notebook_on_a_full_disk_leaves_nothing_half_written(root, tmp_path):
     done = script(
         root,
         "mkdir out && mount -t tmpfs -o size=32k none out",
-        f"{PYTHON} -m utils.pipeline.execute notebooks/second.ipynb out/second.ipynb && exit 9",
+        f"{PYTHON} -m utils.run notebooks/second.ipynb out/second.ipynb && exit 9",
         "ls -A out",
         "mount -o remount,size=4m out",
-        f"{PYTHON} -m utils.pipeline.execute notebooks/second.ipynb out/second.ipynb",
+        f"{PYTHON} -m utils.run notebooks/second.ipynb out/second.ipynb",
         "ls -A out",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -74,7 +74,7 @@ def test_a_store_on_a_full_disk_names_it_and_loses_nothing(root, tmp_path):
 def test_a_checkpoint_on_a_full_disk_names_it_and_keeps_the_one_before(tmp_path):
     go = tmp_path / "go.py"
     go.write_text(
-        "from pathlib import Path\nimport torch\nfrom utils.training import _resume, _save\n"
+        "from pathlib import Path\nimport torch\nfrom utils.networks.train import _resume, _save\n"
         "def save(width, step):\n"
         "    _save(Path('disk/state'), torch.nn.Linear(width, width), step, torch.zeros(3), [])\n"
         "save(10, 1)\n"
@@ -120,9 +120,9 @@ def test_a_read_only_output_folder_is_named_before_anything_runs(root):
     done = script(
         root,
         READ_ONLY.format("out"),
-        f"{PYTHON} -m utils.pipeline.execute notebooks/second.ipynb out/second.ipynb || echo status $?",
+        f"{PYTHON} -m utils.run notebooks/second.ipynb out/second.ipynb || echo status $?",
         "umount out",
-        f"{PYTHON} -m utils.pipeline.execute notebooks/second.ipynb out/second.ipynb",
+        f"{PYTHON} -m utils.run notebooks/second.ipynb out/second.ipynb",
         "ls -A out",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -181,7 +181,11 @@ def test_the_build_needs_no_network(root, undisturbed):
 
 @pytest.mark.parametrize("profile", ["fast", "cifar"])
 def test_data_that_need_a_network_say_what_to_do_without_one(root, tmp_path, profile):
-    get = "from utils.data import images; print(images('cifar10' if '" + profile + "' == 'cifar' else 'digits').shape)"
+    get = (
+        "from utils.networks.data import images; print(images('cifar10' if '"
+        + profile
+        + "' == 'cifar' else 'digits').shape)"
+    )
     env = environment(root, PYTHONPATH=str(root), XDG_CACHE_HOME=str(tmp_path / "cache"))
     env.pop("COMPANION_DATA", None)
     done = subprocess.run(without_network(PYTHON, "-c", get), cwd=root, env=env, capture_output=True, text=True)
