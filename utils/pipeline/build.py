@@ -18,6 +18,7 @@ import yaml
 from utils.claims import collect, display, items
 from utils.claims.register import registry
 from utils.files import ROOT
+from utils.fingerprint import reached
 from utils.pipeline import checks, publish, report, stage
 from utils.pipeline.execute import PINNED, faults, notebook_fingerprint, resolve
 from utils.pipeline.parameters import ParameterError
@@ -163,7 +164,8 @@ def _execute(
         if not _is_current(result, digest)
     ]
     # The long ones first, those that train: then no processor waits for a last one.
-    stale.sort(key=lambda pair: "import sweep" not in pair[0].read_text(encoding="utf-8"))
+    sweeps = ROOT / "utils" / "experiments" / "sweep.py"
+    stale.sort(key=lambda pair: sweeps not in reached(pair[0])[0])
     print(
         f"{len(notebooks)} notebooks, profile {profile}: {len(stale)} to run, {len(notebooks) - len(stale)} unchanged",
         flush=True,
