@@ -11,7 +11,7 @@ Such a file has up to three parts:
     rate of the interval, all settings together), ``controls`` (the same judgement on other input, and how it must come out),
     ``verdict`` (the outcome we committed to; a build in which it differs fails, so that a change is a decision).
 ``mutations``, ``short``
-    What must break the claims, see :mod:`utils.mutation.register`.
+    What must break the claims, see ``utils.mutation.register``.
 """
 
 from functools import cache

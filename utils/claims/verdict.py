@@ -192,7 +192,7 @@ def again(evidence: dict) -> Verdict:
     Parameters
     ----------
     evidence : dict
-        :attr:`Verdict.evidence`, also after a round trip through JSON.
+        ``Verdict.evidence``, also after a round trip through JSON.
 
     Returns
     -------

@@ -70,7 +70,7 @@ def keep(name: str, tables: dict[str, pd.DataFrame], *, device: str, **run: obje
         Of the folder, ``NOTEBOOK.WHAT``.
     tables : dict of str to DataFrame
     device : {"cpu", "cuda"}
-        Where it ran, see :func:`utils.provenance.facts`.
+        Where it ran, see ``utils.provenance.facts``.
     **run
         What else is known of the run: ``command``, ``parameters``, …
 

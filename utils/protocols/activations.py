@@ -11,7 +11,7 @@ from utils.stats.regression import group_means
 
 __all__ = ["KINDS", "deviations", "module_gaps", "off_diagonal", "practical_layer"]
 
-#: Layers as practice has them, one change at a time from the first: ReLU, linear with Xavier's weights, BN.
+#: Layers as practice has them; the first is ReLU, linear with Xavier weights, BN, the others change one thing each.
 KINDS = {
     "BatchNorm1d": lambda width: nn.BatchNorm1d(width),
     "ε negligible": lambda width: nn.BatchNorm1d(width, eps=1e-30),

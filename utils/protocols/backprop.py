@@ -75,7 +75,7 @@ def energies(
     dtype : torch.dtype
         Of the computation.
     **options
-        To :func:`utils.chains.gradient_energies`: ``weights``, ``scale``.
+        To :func:`utils.chains.gradients.gradient_energies`: ``weights``, ``scale``.
 
     Returns
     -------

@@ -26,7 +26,7 @@ def batches(lam: Tensor, count: int) -> Tensor:
     Returns
     -------
     Tensor, shape (count, n, n)
-        For the functions of :mod:`utils.chains`.
+        For the functions of ``utils.chains``.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def one_layer(
     lam : Tensor, shape (n,)
         Eigenvalues of the start's Gram matrix.
     chain : callable
-        Of :mod:`utils.chains`.
+        Of ``utils.chains``.
     count : int
         Layers that are drawn.
     width, generator, **options

@@ -28,7 +28,7 @@ def trajectory(chain: Iterable[Tensor], *metrics: Callable[[Tensor], Tensor]) ->
     Parameters
     ----------
     chain : iterable of Tensor, shape (runs, width, n) each
-        As the functions of :mod:`utils.chains` yield it; layers are dropped as soon as they are measured.
+        As the functions of ``utils.chains`` yield it; layers are dropped as soon as they are measured.
     *metrics : callable
         Of :mod:`utils.metrics`: a layer to a tensor of shape (runs, ...).
 
@@ -57,7 +57,7 @@ def follow(chain: Callable, start: Tensor, metric: Callable | tuple, *key: objec
     Parameters
     ----------
     chain : callable
-        Of :mod:`utils.chains`.
+        Of ``utils.chains``.
     start : Tensor, shape (d₀, n)
     metric : callable, or a tuple of them
         As :func:`trajectory` takes them.
@@ -143,7 +143,7 @@ def contraction(
     Parameters
     ----------
     chain : callable
-        Of :mod:`utils.chains`.
+        Of ``utils.chains``.
     n : int
         Samples in the batch.
     size : float

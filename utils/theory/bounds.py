@@ -162,7 +162,7 @@ def lemma4_constant(batch_size: int) -> float:
 
 
 def lemma8_constant(batch_size: int) -> float:
-    """Sharp constant in 1/n − p_n ≤ (1 − c λ_n) V̂: c = 2n/(n + 2), from :func:`local_rate`; the paper's Lemma 8 prints ⅔.
+    """Sharp constant in 1/n − p_n ≤ (1 − c λ_n) V̂: c = 2n/(n + 2), from :func:`utils.theory.limits.local_rate`; the paper's Lemma 8 prints ⅔.
 
     Approached as λ → I/n. At n = 1, where there is nothing to contract, it would be ⅔; from n = 2 on it is at least 1.
 
