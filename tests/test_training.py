@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from utils.networks import linear_maps, mlp, representations, weight_normalised
 from utils.networks.convnet import convnet
 from utils.networks.data import task
 from utils.networks.init import standard
-from utils.networks.train import gradient_norms, logit_gap, train, watch
+from utils.networks.train import accuracy, gaps, gradient_norms, logit_gap, train
 from utils.seeding import generator_for
 
 X, Y, X_TEST, Y_TEST = task("digits", scale="symmetric")
@@ -28,10 +29,15 @@ def built(seeds, depth=3, **options):
 
 def trained(seeds, *, steps=30, learning_rate=0.05, network=None, **options):
     network = network or built(seeds)
-    probe = X_TEST[:16].T.expand(len(seeds), -1, -1)
+    if "watch_at" in options:
+        options["watch"] = partial(gaps, probe=X_TEST[:16].T.expand(len(seeds), -1, -1))
     return network, train(
-        network, X, Y, seeds=seeds, learning_rate=learning_rate, batch_size=100, steps=steps, probe=probe, **options
+        network, X, Y, seeds=seeds, learning_rate=learning_rate, batch_size=100, steps=steps, **options
     )
+
+
+def held_out(network):
+    return accuracy(network, X_TEST, Y_TEST, replicas=2)
 
 
 def test_one_replica_trains_as_a_plain_torch_loop_does():
@@ -103,16 +109,16 @@ def test_dropout_follows_from_the_seeds_and_is_off_in_what_is_measured():
         network = built(seeds, dropout=0.3)
         torch.rand(1)  # the stream others use has moved on
         before = torch.random.get_rng_state()
-        _, history = trained(seeds, steps=15, network=network, watch_at=[0, 15], held_out=(X_TEST, Y_TEST))
+        _, history = trained(seeds, steps=15, network=network, watch_at=[0, 15])
+        assert torch.equal(held_out(network), held_out(network)) and network.training
         assert torch.equal(torch.random.get_rng_state(), before), "put back as it was"
-        assert network.training
         return history
 
     first, again, quiet = run([0, 1]), run([0, 1]), trained([0, 1], steps=15)[1]
     assert torch.equal(first.loss, again.loss)
     torch.testing.assert_close(first.loss[0], quiet.loss[0])  # the same start, dropout off
     assert not torch.allclose(first.loss[-1], quiet.loss[-1], rtol=0.01), "but another way from there"
-    assert torch.equal(first.watched[-1]["accuracy"], again.watched[-1]["accuracy"])
+    assert torch.equal(first.watched[-1]["gap_after"], again.watched[-1]["gap_after"])
     twins = run([4, 4]).loss
     assert torch.equal(twins[0, 0], twins[0, 1]) and not torch.equal(twins[-1, 0], twins[-1, 1]), "a noise of its own"
 
@@ -124,28 +130,35 @@ def test_gradients_of_computed_weights_are_measured():
 
 
 def test_training_learns_and_what_is_watched_is_true():
-    network, history = trained([0, 1], steps=150, watch_at=[0, 75, 150], held_out=(X_TEST, Y_TEST))
+    network = built([0, 1])
+    assert (held_out(network) < 0.4).all()
+    _, history = trained([0, 1], steps=150, network=network, watch_at=[0, 75, 150])
     assert (history.loss[-10:].mean(0) < 1).all() and (history.diverged == -1).all()
     assert [seen["step"] for seen in history.watched] == [0, 75, 150]
     last = history.watched[-1]
-    assert (last["accuracy"] > 0.8).all() and (history.watched[0]["accuracy"] < 0.4).all()
+    assert (held_out(network) > 0.8).all()
     before, after = representations(network, X_TEST[:16].T.expand(2, -1, -1))
     torch.testing.assert_close(last["gap_before"][:, -1], orthogonality_gap(before[-1]), rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(last["gap_after"][:, 0], orthogonality_gap(after[0]), rtol=1e-4, atol=1e-6)
     predicted = network(X_TEST.T.expand(2, -1, -1)).argmax(1)
-    torch.testing.assert_close(last["accuracy"][1].item(), (predicted[1] == Y_TEST).float().mean().item())
+    torch.testing.assert_close(held_out(network)[1].item(), (predicted[1] == Y_TEST).double().mean().item())
 
 
 def test_labels_at_random_are_not_learnt_on_held_out_images():
     """The negative control of every accuracy here: shuffled labels leave chance."""
     shuffled = Y[torch.randperm(len(Y), generator=generator_for("shuffle"))]
-    network = built([0])
-    probe = X_TEST[:16].T[None]
-    history = train(
-        network, X, shuffled, seeds=[0], learning_rate=0.05, batch_size=100, steps=150, probe=probe,
-        watch_at=[150], held_out=(X_TEST, Y_TEST),
-    )  # fmt: skip
-    assert history.watched[-1]["accuracy"] < 0.25 and history.loss[-10:].mean() > 2
+    network = built([0, 1])
+    history = train(network, X, shuffled, seeds=[0, 1], learning_rate=0.05, batch_size=100, steps=150)
+    assert (held_out(network) < 0.25).all() and history.loss[-10:].mean() > 2
+
+
+def test_learning_rates_tried_together_are_tried_as_alone():
+    """Every kind of parameter: linear maps, and the gains and biases of the normalizations."""
+    for norm in (None, "batch", "layer"):
+        _, together = trained([3, 3], learning_rate=[0.2, 0.02], network=built([3, 3], norm=norm))
+        for replica, rate in enumerate((0.2, 0.02)):
+            _, alone = trained([3], learning_rate=rate, network=built([3], norm=norm))
+            torch.testing.assert_close(together.loss[:, replica], alone.loss[:, 0], rtol=1e-3, atol=1e-4)
 
 
 def test_gradient_norms_are_those_of_each_replica():
@@ -176,7 +189,7 @@ def test_gaps_of_dead_and_exploded_layers_are_nan():
     with torch.no_grad():
         linear_maps(network)[1].weight[0] = 0
         linear_maps(network)[1].weight[1] = torch.inf
-    seen = watch(network, X_TEST[:16].T.expand(3, -1, -1))
+    seen = gaps(network, X_TEST[:16].T.expand(3, -1, -1))
     assert seen["gap_after"].isnan().tolist() == [[False, True, True], [False, True, True], [False, False, False]]
     assert seen["gap_logits"].isnan().tolist()[1:] == [True, False]
 
@@ -194,7 +207,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path):
     script.write_text(
         "import sys, time, torch\n"
         "sys.path.insert(0, sys.argv[3])\n"
-        "from tests.test_training import trained, X_TEST, Y_TEST\n"
+        "from tests.test_training import trained\n"
         "from utils.networks import train\n"
         "save = train._save\n"
         "def announcing(path, network, step, *rest):\n"
@@ -202,7 +215,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path):
         "    print('saved', step, flush=True)\n"
         "    time.sleep(60 if sys.argv[2] == 'wait' and step == 20 else 0)\n"
         "train._save = announcing\n"
-        "_, history = trained([0, 1], watch_at=[0, 10, 20, 30], held_out=(X_TEST, Y_TEST), checkpoint=sys.argv[1])\n"
+        "_, history = trained([0, 1], watch_at=[0, 10, 20, 30], checkpoint=sys.argv[1])\n"
         "torch.save([history.loss, history.watched], sys.argv[1] + '.result')\n"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -250,18 +263,17 @@ def test_bad_settings_are_named(options, message):
 
 
 def test_sizes_are_checked():
-    probe = X_TEST[:16].T[None]
     with pytest.raises(ValueError, match="batch_size=2000, expected 1 to 1437"):
-        train(built([0]), X, Y, seeds=[0], learning_rate=0.1, batch_size=2000, steps=1, probe=probe)
-    with pytest.raises(ValueError, match="seeds: 2 for 1 replicas"):
-        train(built([0]), X, Y, seeds=[0, 1], learning_rate=0.1, batch_size=10, steps=1, probe=probe)
+        train(built([0]), X, Y, seeds=[0], learning_rate=0.1, batch_size=2000, steps=1)
+    with pytest.raises(ValueError, match="learning_rate: 2 for 1 seeds"):
+        train(built([0]), X, Y, seeds=[0], learning_rate=[0.1, 0.2], batch_size=10, steps=1)
 
 
 def test_a_convnets_layers_are_watched_too():
     network = convnet(depth=5, channels=(2, 3, 4), image_channels=1, side=16, classifier=8, dropout=0.0)
     standard(network, "xavier", generators=[generator_for(0)])
     probe = torch.rand(1, 256, 6, generator=generator_for("probe"))
-    seen = watch(network, probe)
+    seen = gaps(network, probe)
     before, _ = representations(network, probe)
     assert seen["gap_before"].shape == (1, 7)
     torch.testing.assert_close(seen["gap_before"][0, 3], orthogonality_gap(before[3])[0])

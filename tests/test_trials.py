@@ -19,9 +19,16 @@ def test_every_arm_gives_a_row_a_seed(arm):
     for row in rows:
         assert row["loss"] > 0 and row["diverged"] == -1 and 0 <= row["accuracy"] <= 1
         assert row["at"] == [0, 5, 10, 15, 20]
-        assert len(row["curve_loss"]) == len(row["curve_gap_before"]) == len(row["curve_accuracy"]) == 5
+        assert len(row["curve_loss"]) == len(row["curve_gap_before"]) == 5
         assert 0 <= row["gap_before"] <= 1 and row["layers_gap_before"][-1] == row["gap_before"]
         assert len(row["layers_gradient"]) == 4 and len(row["layers_identity"]) == 2
+
+
+def test_several_learning_rates_give_each_its_rows():
+    several = trial(arm="bn", **SETTING | {"learning_rate": [0.3, 0.03]})
+    assert [(row["learning_rate"], row["seed"]) for row in several] == [(0.3, 4), (0.3, 5), (0.03, 4), (0.03, 5)]
+    for ours, alone in zip(several[2:], trial(arm="bn", **SETTING), strict=True):
+        assert ours["loss"] == pytest.approx(alone["loss"], rel=1e-3)
 
 
 def test_arms_are_paired():

@@ -1,4 +1,4 @@
-"""One trial of the SGD experiments: data, network, initialisation, training, and a row of plain numbers for each seed.
+"""One trial of the SGD experiments: data, network, initialisation, training, and a row of plain numbers for each run.
 
 The arms differ in their hidden weights only (and in BN): all share Xavier's first layer and readout, the data and,
 seed by seed, the order of the data. The methods do so too, and differ in what surrounds the weights besides.
@@ -6,7 +6,7 @@ seed by seed, the order of the data. The methods do so too, and differ in what s
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from utils.networks.init import (
     standard,
 )
 from utils.networks.perceptron import evaluating, hidden_maps, mlp, representations, weight_matrices, weight_normalised
-from utils.networks.train import train
+from utils.networks.train import accuracy, gaps, gradient_norms, train
 from utils.seeding import generator_for
 
 __all__ = ["ARMS", "METHODS", "Arm", "initialised", "trial"]
@@ -222,7 +222,7 @@ def trial(
     arm: str,
     width: int,
     depth: int,
-    learning_rate: float,
+    learning_rate: float | list[float],
     batch_size: int,
     steps: int,
     seeds: list[int],
@@ -241,7 +241,9 @@ def trial(
         As :func:`utils.networks.data.task` takes them.
     arm, width, depth
         As :func:`initialised` takes them.
-    learning_rate, batch_size, steps, seeds
+    learning_rate : float or list of float
+        If there are several, each is tried on all the seeds: together, which costs less than one after the other.
+    batch_size, steps, seeds
         As :func:`utils.networks.train.train` takes them.
     probe : int
         n, size of the batch whose orthogonality gap is watched: held-out images.
@@ -259,14 +261,14 @@ def trial(
     Returns
     -------
     list of dict
-        One a seed. Outcome: ``loss``, the mean over the last tenth of the steps (NaN if it diverged before their end),
+        One a learning rate and seed. Outcome: ``loss``, the mean over the last tenth of the steps (NaN if it diverged before their end),
         ``diverged`` (the step, or −1), ``accuracy`` held out, at the end. At the start: ``gap_before`` and ``gap_after`` the last
         activation, ``gap_logits``, ``identity`` (mean cosine of hidden weights to the identity), ``passing`` (share of the
         energy before the activation that passes it, mean over hidden layers after the first), ``logit_scale`` (root mean
         square), ``gradient`` (norm of all) and ``gradient_growth`` (log10 of the first hidden weight's norm over the last's);
         by layer ``layers_gap_before``, ``layers_gap_after``, ``layers_gradient``, ``layers_identity``. During training, at the
         steps ``at``: ``curve_loss`` (mean since the observation before), ``curve_gap_before``, ``curve_gap_after``,
-        ``curve_gap_logits``, ``curve_gradient``, ``curve_train_accuracy``, ``curve_accuracy``.
+        ``curve_gap_logits``.
 
     Raises
     ------
@@ -285,65 +287,66 @@ def trial(
     True
     """
     x, y, x_test, y_test = data.task(task, scale=scale, train=train_images, test=test_images, side=side)
-    network = initialised(arm, x, width=width, depth=depth, classes=10, seeds=seeds, side=side, dropout=dropout).to(
-        device
-    )
+    rates = learning_rate if isinstance(learning_rate, list) else [learning_rate]
+    runs = list(product(rates, seeds))
+    each = [seed for _, seed in runs]
+    sizes = {"width": width, "depth": depth, "classes": 10, "side": side, "dropout": dropout}
+    network = initialised(arm, x, seeds=each, **sizes).to(device)
     x, y, x_test, y_test = (z.to(device) for z in (x, y, x_test, y_test))
-    probe_batch = x_test[:probe].T.expand(len(seeds), -1, -1)
-    start = _start(network, probe_batch)
+    probe_batch = x_test[:probe].T.expand(len(runs), -1, -1)
+    start = _start(network, probe_batch, x[:batch_size], y[:batch_size])
     history = train(
         network,
         x,
         y,
-        seeds=seeds,
-        learning_rate=learning_rate,
+        seeds=each,
+        learning_rate=[rate for rate, _ in runs] if len(rates) > 1 else rates[0],
         batch_size=batch_size,
         steps=steps,
-        probe=probe_batch,
+        watch=partial(gaps, probe=probe_batch),
         watch_at=sorted({round(i * steps / observations) for i in range(observations + 1)}),
-        held_out=(x_test, y_test),
         clip=_how(arm).clip,
         checkpoint=scratch,
     )
+    held_out = accuracy(network, x_test, y_test, replicas=len(runs))
     at = [seen["step"] for seen in history.watched]
     watched = {
         name: torch.stack([w[name] for w in history.watched]).cpu() for name in history.watched[0] if name != "step"
     }
     losses = history.loss.double().cpu()
     rows = []
-    for i, seed in enumerate(seeds):
+    for i, (rate, seed) in enumerate(runs):
         seen = {name: values[:, i] for name, values in watched.items()}
-        loss, gradient = losses[:, i], seen["gradient"]
+        loss, gradient = losses[:, i], start["layers_gradient"][i]
         rows.append(
             {
+                "learning_rate": rate,
                 "seed": seed,
                 "loss": float(loss[-max(1, steps // 10) :].mean()),
                 "diverged": int(history.diverged[i]),
-                "accuracy": float(seen["accuracy"][-1]),
+                "accuracy": float(held_out[i]),
                 "gap_before": float(seen["gap_before"][0, -1]),
                 "gap_after": float(seen["gap_after"][0, -1]),
                 "gap_logits": float(seen["gap_logits"][0]),
-                "gradient": float(gradient[0].norm()),
-                "gradient_growth": float((gradient[0, 1] / gradient[0, -2]).log10()),
+                "gradient": float(gradient.norm()),
+                "gradient_growth": float((gradient[1] / gradient[-2]).log10()),
                 **{name: values[i].tolist() for name, values in start.items()},
                 "layers_gap_before": seen["gap_before"][0].tolist(),
                 "layers_gap_after": seen["gap_after"][0].tolist(),
-                "layers_gradient": gradient[0].tolist(),
                 "at": at,
                 "curve_loss": [float(loss[0]), *(float(loss[a:b].mean()) for a, b in pairwise(at))],
                 "curve_gap_before": seen["gap_before"][:, -1].tolist(),
                 "curve_gap_after": seen["gap_after"][:, -1].tolist(),
                 "curve_gap_logits": seen["gap_logits"].tolist(),
-                "curve_gradient": gradient.norm(dim=-1).tolist(),
-                "curve_train_accuracy": seen["train_accuracy"].tolist(),
-                "curve_accuracy": seen["accuracy"].tolist(),
             }
         )
     return rows
 
 
-def _start(network: nn.Module, probe: Tensor) -> dict[str, Tensor]:
-    """What may explain how fast a network will learn and :func:`utils.networks.train.watch` does not measure, by replica."""
+def _start(network: nn.Module, probe: Tensor, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """What may explain, besides the gaps, how fast a network will learn, by replica."""
+    with evaluating(network):
+        gradients = gradient_norms(network, x, y, replicas=len(probe))
     with torch.no_grad(), evaluating(network):
         logits = network(probe)
         hidden = torch.stack([weight_matrices(m) for m in hidden_maps(network)] or [torch.zeros(len(probe), 1, 1)])
@@ -356,6 +359,7 @@ def _start(network: nn.Module, probe: Tensor) -> dict[str, Tensor]:
     return {
         "identity": cosine.mean(0),
         "layers_identity": cosine.T,
+        "layers_gradient": gradients.cpu(),
         "passing": torch.stack(passing[1:] or passing).mean(0),
         "logit_scale": logits.square().mean((1, 2)).sqrt(),
     }

@@ -190,7 +190,7 @@ def recalled(name: str, tables: Collection[str]) -> None:
     def kept(frame, values, names):
         same = frame.seed.isin(values["seeds"]) if "seed" in names else pd.Series(True, index=frame.index)
         for column in set(names) & set(values) & set(frame):
-            same &= frame[column] == values[column]
+            same &= frame[column].isin(np.atleast_1d(values[column]))
         return frame[same]
 
     def recall(function, grid, *, description="", **options):

@@ -4,7 +4,7 @@ All replicas of a network train in one loop, each on its own order of the data. 
 exception: a replica whose loss is no longer finite keeps its place and says from which step on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,7 @@ from utils.metrics import orthogonality_gap
 from utils.networks.perceptron import evaluating, linear_maps, representations
 from utils.seeding import generator_for
 
-__all__ = ["History", "gradient_norms", "logit_gap", "train", "watch"]
+__all__ = ["History", "accuracy", "gaps", "gradient_norms", "logit_gap", "train"]
 
 
 class History(NamedTuple):
@@ -32,8 +32,7 @@ class History(NamedTuple):
     diverged : Tensor of int, shape (replicas,)
         First step whose loss is not finite; −1 if there is none.
     watched : list of dict
-        One an observation: ``step`` and the tensors of :func:`watch`, each of shape (replicas, …), with the first
-        ``batch_size`` training images as ``batch``. They end early if every replica has diverged.
+        One an observation: ``step`` and what ``watch`` returned. They end early if every replica has diverged.
 
     Examples
     --------
@@ -73,30 +72,20 @@ def logit_gap(logits: Tensor) -> Tensor:
     return torch.where(finite, gap, torch.full_like(gap, torch.nan))
 
 
-def watch(
-    network: nn.Module,
-    probe: Tensor,
-    *,
-    batch: tuple[Tensor, Tensor] | None = None,
-    held_out: tuple[Tensor, Tensor] | None = None,
-) -> dict[str, Tensor]:
-    """Measure a network as it stands, without dropout.
+def gaps(network: nn.Module, probe: Tensor) -> dict[str, Tensor]:
+    """Orthogonality gaps of a network as it stands, without dropout.
 
     Parameters
     ----------
     network : Module
     probe : Tensor, shape (replicas, features, n)
         The batch whose representations are measured.
-    batch, held_out : (Tensor, Tensor), shapes (images, features) and (images,), optional
-        Training and held-out images with their labels, the same for all replicas.
 
     Returns
     -------
     dict of str to Tensor
         ``gap_before``, ``gap_after`` (replicas, hidden layers): V (Eq. 2) before and after each activation, NaN where a
-        representation is not finite or has died out; ``gap_logits`` (replicas,): :func:`logit_gap`; with ``batch`` also
-        ``train_accuracy`` (replicas,) and ``gradient`` (replicas, linear maps), Frobenius norms; with ``held_out`` also
-        ``accuracy`` (replicas,).
+        representation is not finite or has died out; ``gap_logits`` (replicas,): :func:`logit_gap`.
 
     Examples
     --------
@@ -105,26 +94,41 @@ def watch(
     >>> from utils.seeding import generator_for
     >>> network = mlp(features=64, width=32, depth=2, classes=10, replicas=2)
     >>> standard(network, "xavier", generators=[generator_for(seed, "example") for seed in (0, 1)])
-    >>> seen = watch(network, torch.ones(2, 64, 5))
-    >>> {name: tuple(value.shape) for name, value in seen.items()}
+    >>> {name: tuple(value.shape) for name, value in gaps(network, torch.ones(2, 64, 5)).items()}
     {'gap_before': (2, 2), 'gap_after': (2, 2), 'gap_logits': (2,)}
     """
     with evaluating(network):
         before, after = representations(network, probe)
-        seen = {"gap_before": _gaps(before), "gap_after": _gaps(after)}
         with torch.no_grad():
-            seen["gap_logits"] = logit_gap(network(probe))
-        for name, labelled in (("train_accuracy", batch), ("accuracy", held_out)):
-            if labelled is not None:
-                seen[name] = _accuracy(network, *labelled, replicas=len(probe))
-        if batch is not None:
-            seen["gradient"] = gradient_norms(network, *batch, replicas=len(probe))
-    return seen
+            logits = logit_gap(network(probe))
+    return {"gap_before": _gaps(before), "gap_after": _gaps(after), "gap_logits": logits}
 
 
-@torch.no_grad()
-def _accuracy(network: nn.Module, x: Tensor, y: Tensor, replicas: int) -> Tensor:
-    return (network(x.T.expand(replicas, -1, -1)).argmax(1) == y).double().mean(-1)
+def accuracy(network: nn.Module, x: Tensor, y: Tensor, *, replicas: int = 1) -> Tensor:
+    """Share of images whose label has the greatest logit, without dropout.
+
+    Parameters
+    ----------
+    network : Module
+    x, y : Tensor, shapes (images, features) and (images,)
+    replicas : int
+        Of the network.
+
+    Returns
+    -------
+    Tensor, shape (replicas,)
+        float64, in [0, 1].
+
+    Examples
+    --------
+    >>> from utils.networks.layers import Linear
+    >>> network = Linear(1, 10, 10)
+    >>> _ = network.weight.data.copy_(torch.eye(10))
+    >>> accuracy(network, torch.eye(10), torch.arange(10))
+    tensor([1.], dtype=torch.float64)
+    """
+    with evaluating(network), torch.no_grad():
+        return (network(x.T.expand(replicas, -1, -1)).argmax(1) == y).double().mean(-1)
 
 
 def gradient_norms(network: nn.Module, x: Tensor, y: Tensor, *, replicas: int = 1) -> Tensor:
@@ -194,12 +198,11 @@ def train(
     y: Tensor,
     *,
     seeds: Sequence[int],
-    learning_rate: float,
+    learning_rate: float | Sequence[float],
     batch_size: int,
     steps: int,
-    probe: Tensor,
+    watch: Callable[[nn.Module], dict[str, Tensor]] = lambda network: {},
     watch_at: Sequence[int] = (),
-    held_out: tuple[Tensor, Tensor] | None = None,
     clip: float | None = None,
     checkpoint: Path | None = None,
 ) -> History:
@@ -217,16 +220,15 @@ def train(
     seeds : sequence of int
         One a replica. The order of the data comes from (seed, epoch) alone, so that replicas of equal seed in different
         networks see the same batches.
-    learning_rate : float
+    learning_rate : float or sequence of float
+        Of all replicas, or one a replica.
     batch_size : int
         At most the number of samples; a last, smaller batch of an epoch is left out.
     steps : int
-    probe : Tensor, shape (replicas, features, n)
-        As :func:`watch` takes it.
+    watch : callable, optional
+        Measures the network, such as :func:`gaps`; its tensors are kept.
     watch_at : sequence of int
         Steps before which to watch, 0 to ``steps`` (after the last).
-    held_out : (Tensor, Tensor), optional
-        As :func:`watch` takes it.
     clip : float, optional
         Greatest norm of a replica's gradient, all its parameters together; a longer one is scaled down to it.
     checkpoint : Path, optional
@@ -240,7 +242,7 @@ def train(
     Raises
     ------
     ValueError
-        If a number is out of range, or the seeds are not as many as the replicas.
+        If a number is out of range, or learning rates are not as many as seeds.
 
     Examples
     --------
@@ -248,31 +250,29 @@ def train(
     >>> from utils.networks.init import standard
     >>> from utils.networks.perceptron import mlp
     >>> from utils.seeding import generator_for
-    >>> x, y, x_test, _ = task("digits", scale="symmetric")
+    >>> x, y, x_test, y_test = task("digits", scale="symmetric")
     >>> network = mlp(features=64, width=32, depth=2, classes=10, replicas=2)
     >>> standard(network, "xavier", generators=[generator_for(seed, "example") for seed in (0, 1)])
-    >>> probe = x_test[:8].T.expand(2, -1, -1)
-    >>> history = train(
-    ...     network, x, y, seeds=[0, 1], learning_rate=0.1, batch_size=100, steps=40, probe=probe, watch_at=[0, 40]
-    ... )
+    >>> history = train(network, x, y, seeds=[0, 1], learning_rate=0.1, batch_size=100, steps=40)
     >>> history.loss.shape, history.diverged.tolist()
     (torch.Size([40, 2]), [-1, -1])
-    >>> first, last = history.watched
-    >>> bool((last["train_accuracy"] > first["train_accuracy"]).all())
+    >>> bool((accuracy(network, x_test, y_test, replicas=2) > 0.5).all())
     True
     """
     if not 1 <= batch_size <= len(x):
         raise ValueError(f"batch_size={batch_size}, expected 1 to {len(x)}, the number of training samples")
-    if not learning_rate > 0 or steps < 1:
+    rates = torch.as_tensor(learning_rate, dtype=torch.float32)
+    if not (rates > 0).all() or steps < 1:
         raise ValueError(f"learning_rate={learning_rate!r}, steps={steps!r}: expected positive numbers")
     if clip is not None and not clip > 0:
         raise ValueError(f"clip={clip!r}, expected None or a positive number")
-    if len(probe) != len(seeds):
-        raise ValueError(f"seeds: {len(seeds)} for {len(probe)} replicas in probe, expected one each")
+    if rates.ndim and len(rates) != len(seeds):
+        raise ValueError(f"learning_rate: {len(rates)} for {len(seeds)} seeds, expected one for all or one each")
     if any(not 0 <= at <= steps for at in watch_at):
         raise ValueError(f"watch_at={list(watch_at)}: expected steps from 0 to {steps}")
 
     parameters = list(network.parameters())
+    by_parameter = [_each(rates.to(x.device), p) if rates.ndim else learning_rate for p in parameters]
     noisy = any(isinstance(module, nn.Dropout) and module.p > 0 for module in network.modules())
     per_epoch = len(x) // batch_size
     losses = torch.full((steps, len(seeds)), torch.nan, device=x.device)
@@ -286,8 +286,7 @@ def train(
     )  # one buffer: asking for fresh memory costs more than filling it
     for step in range(start, steps + 1):
         if step in watch_at and not (watched and watched[-1]["step"] == step):
-            seen = watch(network, probe, batch=(x[:batch_size], y[:batch_size]), held_out=held_out)
-            watched.append({"step": step} | seen)
+            watched.append({"step": step} | watch(network))
             if checkpoint is not None:
                 _save(Path(checkpoint), network, step, losses, watched)
         if step == steps:
@@ -315,13 +314,18 @@ def train(
             _clip(parameters, len(seeds), clip)
         # torch's optimisers do the same, and importing them takes a process a second.
         with torch.no_grad():
-            for p in parameters:
-                p.sub_(p.grad, alpha=learning_rate)
+            for p, rate in zip(parameters, by_parameter, strict=True):
+                p.addcmul_(p.grad, rate, value=-1) if rates.ndim else p.sub_(p.grad, alpha=rate)
     if checkpoint is not None:
         Path(checkpoint).unlink(missing_ok=True)
     wrong = ~torch.isfinite(losses)
     diverged = torch.where(wrong.any(0), wrong.int().argmax(0), torch.full_like(wrong[0].int(), -1))
     return History(losses, diverged, watched)
+
+
+def _each(rates: Tensor, parameter: Tensor) -> Tensor:
+    """Each replica's learning rate beside its share of a parameter, whose first dimension goes through the replicas."""
+    return rates.repeat_interleave(len(parameter) // len(rates)).reshape(-1, *[1] * (parameter.ndim - 1))
 
 
 @contextmanager

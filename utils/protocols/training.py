@@ -94,7 +94,9 @@ def tuned_trials(
     >>> len(tuned), compared[["learning_rate", "seed"]].values.tolist()
     (4, [[0.1, 0.0], [0.1, 1.0], [0.1, 2.0]])
     """
-    tuned = trials(grid, setting, description=f"tuning {description}".strip())
+    parts = [grid] if isinstance(grid, dict) else grid
+    together = [part | {"learning_rate": [part["learning_rate"]]} for part in parts]
+    tuned = trials(together, setting, description=f"tuning {description}".strip())
     best = best_rates(tuned)
     pairs = dict.fromkeys((values["arm"], values["depth"]) for values in ParameterGrid(grid))
     chosen = [

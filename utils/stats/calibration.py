@@ -7,7 +7,7 @@ counted here: thousands of claims are judged on made-up samples whose mean is ex
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from utils.stats.intervals import compare, least_slack, worst_deviation
 from utils.stats.measurement import Measurement
@@ -66,7 +66,7 @@ def outcomes(
     """
     generator = np.random.default_rng([seed, samples, settings])
     # The distance as the rule would name it at the samples' true standard deviation.
-    quantiles = stats.t.isf([alpha / settings / 2, 0.05], samples - 1)
+    quantiles = scipy.stats.t.isf([alpha / settings / 2, 0.05], samples - 1)
     distance = shift * quantiles.sum() / np.sqrt(samples)
     edge, expected = (0.0, (0.0, None)) if kind == "slack" else (1.0, (0.0, 1.0))
     found = []
@@ -117,4 +117,4 @@ def at_most(errors: int, seeds: int, declared: float, *, alpha: float = 1e-4) ->
     >>> at_most(2, 100, declared=0.05), at_most(50, 100, declared=0.05)
     (True, False)
     """
-    return bool(stats.binomtest(errors, seeds, declared, alternative="greater").pvalue >= alpha)
+    return bool(scipy.stats.binomtest(errors, seeds, declared, alternative="greater").pvalue >= alpha)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from utils.stats.intervals import mean_and_interval
 
@@ -135,4 +135,4 @@ def explained(table: pd.DataFrame, measure: str, outcome: str) -> np.ndarray:
     >>> explained(runs, "gap", "loss").round(4)  # one order, whatever the scale
     array([1.])
     """
-    return np.array([stats.spearmanr(rows[measure], rows[outcome]).statistic ** 2 for _, rows in table.groupby("seed")])
+    return np.array([scipy.stats.spearmanr(rows[measure], rows[outcome]).statistic ** 2 for _, rows in table.groupby("seed")])
