@@ -85,15 +85,17 @@ def follow(chain: Callable, start: Tensor, metric: Callable | tuple, *key: objec
     return trajectory(chain(h, generator=generator_for(*key), **options), *metrics)
 
 
-def stationary_start(count: int, n: int, degrees: int, generator: torch.Generator) -> Tensor:
-    """Gaussian batches about as far from orthogonal as a stationary chain, so that little burn-in is needed.
+def stationary_start(count: int, n: int, width: int, generator: torch.Generator) -> Tensor:
+    """Gaussian batches as far from orthogonal as a stationary chain, to leading order: little burn-in is needed.
+
+    Vectors of 4(n + 1)d/(n(n + 2)) dimensions have the mean square gap of :func:`utils.theory.limits.gap_floor`.
 
     Parameters
     ----------
     count, n : int
         Batches, and samples in each.
-    degrees : int
-        Dimension of the Gaussian vectors, at least n is taken; 4d/n is that of a chain of width d, to leading order.
+    width : int
+        d, of the chain.
     generator : torch.Generator
 
     Returns
@@ -106,7 +108,8 @@ def stationary_start(count: int, n: int, degrees: int, generator: torch.Generato
     >>> stationary_start(3, 4, 100, torch.Generator().manual_seed(0)).shape
     torch.Size([3, 4, 4])
     """
-    return wishart_root((count, n, n), width=max(n, degrees), generator=generator)
+    degrees = max(n, round(4 * (n + 1) * width / (n * (n + 2))))
+    return wishart_root((count, n, n), width=degrees, generator=generator)
 
 
 def perturbations(count: int, n: int, generator: torch.Generator) -> Tensor:
