@@ -152,7 +152,8 @@ def contraction(
     size : float
         Of the perturbation, relative to 1/n, in (0, 1).
     pairs : int
-        Pairs of networks: one starts from I/n plus the perturbation, the other from I/n minus it.
+        Pairs of batches, I/n plus the perturbation and I/n minus it, each pair with the same random numbers: with
+        ``method="direct"``, through the same weights, so that much of their noise cancels.
     generator : torch.Generator
     **options
         To ``chain``: ``width``, ….
@@ -165,13 +166,15 @@ def contraction(
     --------
     >>> from utils.chains import bn_chain
     >>> generator = torch.Generator().manual_seed(0)
-    >>> factors = contraction(bn_chain, 4, 0.2, pairs=50, generator=generator, width=10_000)
+    >>> setting = {"pairs": 50, "width": 10_000, "method": "direct"}
+    >>> factors = contraction(bn_chain, 4, 0.2, generator=generator, **setting)
     >>> round(float(factors.mean()), 2)  # n/(n + 2), to two digits
     0.67
     """
     direction = perturbations(pairs, n, generator)
-    response = 0
+    response, weights = 0, generator.get_state()
     for sign in (1, -1):
+        generator.set_state(weights)
         h = torch.linalg.cholesky((torch.eye(n, dtype=torch.float64) + sign * size * direction) / n).mT
         (after,) = chain(h, depth=1, generator=generator, **options)
         response = response + sign * (after.mT @ after * direction).sum((-2, -1))
