@@ -85,15 +85,17 @@ def follow(chain: Callable, start: Tensor, metric: Callable | tuple, *key: objec
     return trajectory(chain(h, generator=generator_for(*key), **options), *metrics)
 
 
-def stationary_start(count: int, n: int, degrees: int, generator: torch.Generator) -> Tensor:
-    """Gaussian batches about as far from orthogonal as a stationary chain, so that little burn-in is needed.
+def stationary_start(count: int, n: int, width: int, generator: torch.Generator) -> Tensor:
+    """Gaussian batches as far from orthogonal as a stationary chain, to leading order: little burn-in is needed.
+
+    Vectors of 4(n + 1)d/(n(n + 2)) dimensions have the mean square gap of :func:`utils.theory.limits.gap_floor`.
 
     Parameters
     ----------
     count, n : int
         Batches, and samples in each.
-    degrees : int
-        Dimension of the Gaussian vectors, at least n is taken; 4d/n is that of a chain of width d, to leading order.
+    width : int
+        d, of the chain.
     generator : torch.Generator
 
     Returns
@@ -106,7 +108,8 @@ def stationary_start(count: int, n: int, degrees: int, generator: torch.Generato
     >>> stationary_start(3, 4, 100, torch.Generator().manual_seed(0)).shape
     torch.Size([3, 4, 4])
     """
-    return wishart_root((count, n, n), width=max(n, degrees), generator=generator)
+    degrees = max(n, round(4 * (n + 1) * width / (n * (n + 2))))
+    return wishart_root((count, n, n), width=degrees, generator=generator)
 
 
 def perturbations(count: int, n: int, generator: torch.Generator) -> Tensor:
@@ -149,7 +152,8 @@ def contraction(
     size : float
         Of the perturbation, relative to 1/n, in (0, 1).
     pairs : int
-        Pairs of networks: one starts from I/n plus the perturbation, the other from I/n minus it.
+        Pairs of batches, I/n plus the perturbation and I/n minus it, each pair with the same random numbers: with
+        ``method="direct"``, through the same weights, so that much of their noise cancels.
     generator : torch.Generator
     **options
         To ``chain``: ``width``, ….
@@ -162,13 +166,15 @@ def contraction(
     --------
     >>> from utils.chains import bn_chain
     >>> generator = torch.Generator().manual_seed(0)
-    >>> factors = contraction(bn_chain, 4, 0.2, pairs=50, generator=generator, width=10_000)
+    >>> setting = {"pairs": 50, "width": 10_000, "method": "direct"}
+    >>> factors = contraction(bn_chain, 4, 0.2, generator=generator, **setting)
     >>> round(float(factors.mean()), 2)  # n/(n + 2), to two digits
     0.67
     """
     direction = perturbations(pairs, n, generator)
-    response = 0
+    response, weights = 0, generator.get_state()
     for sign in (1, -1):
+        generator.set_state(weights)
         h = torch.linalg.cholesky((torch.eye(n, dtype=torch.float64) + sign * size * direction) / n).mT
         (after,) = chain(h, depth=1, generator=generator, **options)
         response = response + sign * (after.mT @ after * direction).sum((-2, -1))

@@ -182,8 +182,9 @@ def infinite_width_map(lam: Tensor) -> Tensor:
     lam = lam / lam.sum(-1, keepdim=True)
     step = 0.5
     least = float(lam.detach()[lam > 0].min())
-    # Rank one decays slowest, as e^{−u/2}: 80 past the least eigenvalue's scale is below double precision.
-    u = torch.arange(-40, 80 - math.log(least), step, dtype=lam.dtype, device=lam.device)
+    # Past the least eigenvalue's scale rank k decays as e^{−ku/2}: from 80/k on it is below double precision.
+    rank = int((lam.detach() > 0).sum(-1).min())
+    u = torch.arange(-40, 80 / rank + 1 - math.log(least), step, dtype=lam.dtype, device=lam.device)
     log_growth = torch.logaddexp(torch.zeros_like(u), u + (2 * lam[..., None]).log())  # log(1 + 2tλ), (..., n, nodes)
     log_integrand = u - log_growth - log_growth.sum(-2, keepdim=True) / 2
     p = lam * step * log_integrand.exp().sum(-1)
