@@ -103,13 +103,15 @@ def panels(count: int = 1, columns: int | None = None, *, height: float | None =
     return tuple(axes.flat[:count])
 
 
-def show(legend: str | None = "shared") -> None:
+def show(legend: str | None = "shared", *, narrow: int = 1) -> None:
     """Show the current figure and close it; the call that ends a plotting cell.
 
     Parameters
     ----------
     legend : {"shared", "each", None}
         One for all panels, below them (above where they are stacked); or one below each panel, of its own labels; or none.
+    narrow : int
+        Columns of the narrow layout: more than one only for panels that need no width.
 
     Examples
     --------
@@ -118,18 +120,18 @@ def show(legend: str | None = "shared") -> None:
     a figure
     """
     figure = plt.gcf()
-    display(drawn(figure, legend))
+    display(drawn(figure, legend, narrow=narrow))
     plt.close(figure)
 
 
-def drawn(figure, legend: str | None = "shared") -> Drawn:
+def drawn(figure, legend: str | None = "shared", *, narrow: int = 1) -> Drawn:
     """Draw a figure in both layouts and collect its data.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
         Its axes as :func:`panels` returns them.
-    legend : {"shared", "each", None}
+    legend, narrow
         As for :func:`show`.
 
     Returns
@@ -148,10 +150,8 @@ def drawn(figure, legend: str | None = "shared") -> Drawn:
     grid = figure.axes[0].get_subplotspec().get_gridspec()
     height = figure.get_figheight() / grid.nrows
     data = contents(figure).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    wide, narrow = (
-        _laid_out(figure, width, columns, height, legend) for width, columns in ((WIDE, grid.ncols), (NARROW, 1))
-    )
-    return Drawn(wide, narrow, data)
+    layouts = ((WIDE, grid.ncols), (NARROW, narrow))
+    return Drawn(*(_laid_out(figure, width, columns, height, legend) for width, columns in layouts), data)
 
 
 def _laid_out(figure, width: float, columns: int, height: float, legend: str | None) -> str:
@@ -161,12 +161,12 @@ def _laid_out(figure, width: float, columns: int, height: float, legend: str | N
     figure.set_size_inches(width, (height + 0.5) * rows)
     _arrange(figure, rows, columns)
     if legend == "shared":  # where panels are stacked, readers need it before the first
-        legends = _shared_legend(figure, "upper" if columns == 1 < len(figure.axes) else "lower")
+        legends = _shared_legend(figure, "upper" if width == NARROW and rows > 1 else "lower")
     else:
         legends = _own_legends(figure) if legend == "each" else []
     figure.draw_without_rendering()
     # What is around the axes keeps its size, so that one correction gives them their height.
-    inside = figure.axes[0].get_position().height * figure.get_figheight()
+    inside = figure.axes[0].get_position(original=True).height * figure.get_figheight()
     figure.set_figheight(figure.get_figheight() + rows * (height - inside))
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # done: drawing takes half the time
