@@ -80,6 +80,13 @@ def test_lines_bands_points_and_lines_across_are_read_back():
     assert np.isnan(rows.loc["", "x"]) and rows.loc["", "y"] == 0.5
 
 
+def test_names_at_ticks_are_read_back_as_names():
+    (axis,) = panels()
+    axis.plot([0, 1], [5, 7], "o", label="accuracy")
+    axis.set_xticks([0, 1], labels=["with\nBN", "without"])
+    assert contents(axis.figure)[["x", "y"]].to_numpy().tolist() == [["with BN", 5], ["without", 7]]
+
+
 def test_what_has_no_label_has_that_of_what_looks_the_same():
     left, right = panels(2)
     left.plot([1], [1], "--", color="C3", label="dashed")

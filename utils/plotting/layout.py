@@ -217,7 +217,8 @@ def _own_legends(figure) -> list:
         _, labels = axis.get_legend_handles_labels()
         if not labels:
             continue
-        under = (axis.xaxis.get_tightbbox(figure.canvas.get_renderer()).y0 - axis.bbox.y0) / figure.dpi
+        ticks = axis.xaxis.get_tightbbox(figure.canvas.get_renderer()) or axis.bbox
+        under = (ticks.y0 - axis.bbox.y0) / figure.dpi
         anchor = axis.transAxes + ScaledTranslation(0, under, figure.dpi_scale_trans)
         where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": anchor}
         make = lambda columns, axis=axis, where=where: axis.legend(ncols=columns, **where)  # noqa: E731

@@ -9,6 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
 __all__ = ["collisions", "contents", "least_fonts"]
 
@@ -26,7 +27,8 @@ def contents(figure) -> pd.DataFrame:
     -------
     DataFrame
         One row a point: ``panel`` (from 1, with its ``title`` and axes' labels), ``series``, ``x``, ``y``, and the ends of error
-        bars and bands, ``low`` and ``high``. A line across a whole panel has no ``x``, or no ``y``. What has no label has that of
+        bars and bands, ``low`` and ``high``. A line across a whole panel has no ``x``, or no ``y``; where
+        ticks are names, so are the values. What has no label has that of
         a line that looks the same.
 
     Examples
@@ -44,7 +46,9 @@ def contents(figure) -> pd.DataFrame:
             for look in _looks(handle[0] if isinstance(handle, ErrorbarContainer) else handle):
                 labels.setdefault(look, label)
     tables = [
-        rows.assign(panel=panel, title=axis.get_title(), x_label=axis.get_xlabel(), y_label=axis.get_ylabel())
+        rows.replace({"x": _names(axis.xaxis), "y": _names(axis.yaxis)}).assign(
+            panel=panel, title=axis.get_title(), x_label=axis.get_xlabel(), y_label=axis.get_ylabel()
+        )
         for panel, axis in enumerate(figure.axes, start=1)
         for rows in _series(axis, labels)
     ]
@@ -164,6 +168,15 @@ def _series(axis, labels: dict) -> list[pd.DataFrame]:
             else:
                 found[own] = found[own].assign(low=edges.low, high=edges.high)
     return [rows for rows in found if len(rows)]
+
+
+def _names(line) -> dict[float, str]:
+    """What is written at an axis' ticks, where that is names."""
+    at, formatter = line.get_ticklocs(), line.get_major_formatter()
+    names = (
+        [name.replace("\n", " ") for name in formatter.format_ticks(at)] if isinstance(formatter, FuncFormatter) else []
+    )
+    return dict(zip(at, names, strict=True)) if any(letter.isalpha() for letter in "".join(names)) else {}
 
 
 def _label(artist) -> str:
