@@ -174,7 +174,9 @@ def _names(line) -> dict[float, str]:
     """What is written at an axis' ticks, where that is names."""
     at, formatter = line.get_ticklocs(), line.get_major_formatter()
     names = (
-        [name.replace("\n", " ") for name in formatter.format_ticks(at)] if isinstance(formatter, FuncFormatter) else []
+        [str(name).replace("\n", " ") for name in formatter.format_ticks(at)]
+        if isinstance(formatter, FuncFormatter)
+        else []
     )
     return dict(zip(at, names, strict=True)) if any(letter.isalpha() for letter in "".join(names)) else {}
 
