@@ -27,10 +27,10 @@ MENDED = (
     (' role="doc-backlink"', ""),
     # Figures have their notebook's number; outside of notebooks there is none, and no number is less confusing than another.
     (r'<span class="caption-number">(Figure|Listing) \d+ </span>', ""),
-    # On a phone a figure of several panels is small: it leads to itself, in full size.
+    # A figure leads to itself; figures.js opens it on the page instead.
     (
-        r'(?<!class="full-size">)(<img [^>]*?src="([^"]*_images/[^"]+\.svg)"[^>]*>)',
-        r'<a class="full-size" href="\2">\1</a>',
+        r'(?<!">)(<picture>\s*<source [^>]*>)?(<img [^>]*?src="([^"]*_images/[^"]+\.svg)"[^>]*>)(\s*</picture>)?',
+        r'<a class="full-size" href="\3">\1\2\4</a>',
     ),
     # Statements: ids that are there twice.
     (r' id="proof-content"', ""),

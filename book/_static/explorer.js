@@ -109,7 +109,7 @@
   let state = { of: setting, lowest: 1, leastLowest: 0.3 };
 
   // ---------------------------------------------------------------- plots
-  // The colours of utils/plotting.py; theory is drawn in the page's text colour, so that it is seen in dark mode too.
+  // The colours of utils/plotting/style.py; theory is drawn in the page's text colour, so that it is seen in dark mode too.
   const style = (name) => getComputedStyle(page).getPropertyValue(name).trim();
   const ink = () => style("--explorer-ink");
   const COLORS = {

@@ -81,4 +81,4 @@ def test_no_formula_is_cut_off_on_a_phone(site, visit, page):
 def test_every_figure_leads_to_itself_in_full_size(address):
     page = BeautifulSoup((HTML / address).read_text(encoding="utf-8"), "html.parser")
     for image in page.select("main img[src*='_images']"):
-        assert image.parent.name == "a" and image.parent["href"] == image["src"], image
+        assert image.find_parent("a", class_="full-size")["href"] == image["src"], image

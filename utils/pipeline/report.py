@@ -9,11 +9,14 @@ import unicodedata
 from collections import Counter
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 
 from utils import provenance
 from utils.claims import collect, compare, display
 from utils.claims.items import Item
+from utils.plotting import BN, FIGURE, THEORY, Drawn, drawn, panels, ticks, use_style
 from utils.stats.text import MARKS
 
 __all__ = [
@@ -244,7 +247,7 @@ def titles(executed: list[Path]) -> dict[str, str]:
     }
 
 
-def picture(notebook: Path) -> tuple[str, str] | None:
+def picture(notebook: Path) -> tuple[str, str, dict] | None:
     """First figure of an executed notebook that has a caption and words for those who cannot see it.
 
     Parameters
@@ -253,16 +256,18 @@ def picture(notebook: Path) -> tuple[str, str] | None:
 
     Returns
     -------
-    (str, str) or None
-        The SVG, and the Markdown that shows it from beside ``picture.svg``; ``None`` if there is no such figure.
+    (str, str, dict) or None
+        The SVG, the Markdown that shows it from beside ``picture.svg``, and what else the figure carries, see
+        :data:`utils.plotting.FIGURE`; ``None`` if there is no such figure.
     """
     for cell in nbformat.read(notebook, as_version=4).cells:
         about = cell.metadata.get("mystnb", {})
         for output in cell.get("outputs", []):
-            drawn = output.get("data", {}).get("image/svg+xml")
-            if drawn and "figure" in about:
+            svg = output.get("data", {}).get("image/svg+xml")
+            if svg and "figure" in about:
                 alt, caption = about["image"]["alt"], about["figure"]["caption"]
-                return drawn, _render("picture.md.j2", alt=alt, caption=caption)
+                markdown = _render("picture.md.j2", alt=alt, caption=caption)
+                return svg, markdown, output.get("metadata", {}).get(FIGURE, {})
     return None
 
 
@@ -315,15 +320,10 @@ def benchmark(record: dict) -> str:
     return _render("benchmark.html.j2", **record)
 
 
-def benchmark_figure(record: dict, path: Path) -> None:
-    """Write the ratios of one layer against width as an SVG file."""
-    import matplotlib.pyplot as plt
-    import numpy as np
-
-    from utils.plotting import BN, THEORY, use_style
-
+def benchmark_figure(record: dict) -> Drawn:
+    """Ratios of one layer in ``bench.json`` against width."""
     use_style()
-    drawn, axis = plt.subplots()
+    (axis,) = panels()
     lines = {
         "numpy": ("#E69F00", "against NumPy"),
         "torch": (BN, "against torch"),
@@ -335,8 +335,7 @@ def benchmark_figure(record: dict, path: Path) -> None:
         axis.plot(widths, [one["ratio"] for one in mine], "o-", color=color, label=label)
     axis.plot(widths, widths / 8, color=THEORY, linestyle="--", label="$d/n$, the ratio of normal variates")
     axis.set(xscale="log", yscale="log", xlabel="width $d$", ylabel="direct / exact, seconds a layer")
-    axis.set_xticks(widths, labels=widths)
-    axis.minorticks_off()
-    axis.legend()
-    drawn.savefig(path, metadata={"Date": None})
-    plt.close(drawn)
+    ticks(axis, widths)
+    figure = drawn(axis.figure)
+    plt.close(axis.figure)
+    return figure

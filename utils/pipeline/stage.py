@@ -21,6 +21,7 @@ from utils.files import ROOT, write_atomically
 from utils.fingerprint import files_fingerprint
 from utils.pipeline import publish, report
 from utils.pipeline.execute import PINNED
+from utils.plotting import FIGURE
 
 __all__ = ["BuildFailed", "as_json", "composed", "render", "stage", "write"]
 
@@ -97,7 +98,8 @@ def stage(out: Path, executed: list[Path], made: dict, chosen: list[Item], repos
     for path in executed:
         shutil.copy(path, tree / "notebooks" / path.name)
     write(tree / "book" / "_static" / "claims.json", as_json(made))
-    _generate(tree / "book" / "_generated", out, executed, made, chosen)
+    _write_figures(tree / "book" / "_static" / "figures", executed)
+    _generate(tree / "book" / "_generated", tree / "book" / "_static" / "figures", out, executed, made, chosen)
     if repository:
         _with_buttons(tree, repository)
     return tree
@@ -115,7 +117,22 @@ def _with_buttons(tree: Path, repository: str) -> None:
             raise BuildFailed(f"{path.stem}: {error}") from error
 
 
-def _generate(folder: Path, out: Path, executed: list[Path], made: dict, chosen: list[Item]) -> None:
+def _write_figures(folder: Path, executed: list[Path]) -> None:
+    """What pages show of figures besides the pictures themselves: the narrow layout and the data, by the figure's name."""
+    for path in executed:
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                if kept := output.get("metadata", {}).get(FIGURE):
+                    _write_figure(folder, cell.metadata.mystnb.figure.name, **kept)
+
+
+def _write_figure(folder: Path, name: str, narrow: str = "", data: str = "") -> None:
+    if narrow:
+        write(folder / f"{name}.narrow.svg", narrow)
+        write(folder / f"{name}.csv", data)
+
+
+def _generate(folder: Path, figures: Path, out: Path, executed: list[Path], made: dict, chosen: list[Item]) -> None:
     """What the pages of ``book`` include: everything on them that depends on how the build came out."""
     records, titles = made["claims"], report.titles(executed)
     write(folder / "counts.md", report.counts(chosen, records))
@@ -126,8 +143,10 @@ def _generate(folder: Path, out: Path, executed: list[Path], made: dict, chosen:
     write(folder / "error_budget.md", report.budget(records))
     write(folder / "run.html", report.run(made, titles))
     if shown := report.picture(executed[0]):
-        write(folder / "picture.svg", shown[0])
-        write(folder / "picture.md", shown[1])
+        drawn, markdown, kept = shown
+        write(folder / "picture.svg", drawn)
+        write(folder / "picture.md", markdown)
+        _write_figure(figures, "fig-landing", **kept)
     kept = ROOT / "book" / "agreement.json"
     if kept.exists():
         write(folder / "agreement.html", report.agreements(json.loads(kept.read_text(encoding="utf-8"))))
@@ -136,7 +155,9 @@ def _generate(folder: Path, out: Path, executed: list[Path], made: dict, chosen:
     if measured:
         record = json.loads(measured.read_text(encoding="utf-8"))
         write(folder / "bench_table.html", report.benchmark(record))
-        report.benchmark_figure(record, folder / "bench.svg")
+        figure = report.benchmark_figure(record)
+        write(folder / "bench.svg", figure.wide)
+        _write_figure(figures, "fig-bench", figure.narrow, figure.data)
 
 
 def render(tree: Path, out: Path) -> Path:

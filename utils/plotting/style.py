@@ -84,9 +84,13 @@ def use_style() -> None:
     False
     """
     set_matplotlib_formats("svg")
-    sns.set_theme(context="notebook", style="ticks")
+    sns.set_theme(
+        style="ticks", rc={"font.size": 10, "font.sans-serif": ["DejaVu Sans"]}
+    )  # the font that matplotlib brings
+    plt.rcParams |= dict.fromkeys(("axes.titlesize", "axes.labelsize", "legend.fontsize"), 10)
+    plt.rcParams |= dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 9)
     plt.rcParams |= {
-        "figure.figsize": (9, 3.6),
+        "figure.figsize": (7.5, 3),
         "figure.constrained_layout.use": True,
         "figure.facecolor": "white",
         "axes.facecolor": "white",

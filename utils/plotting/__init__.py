@@ -1,0 +1,51 @@
+"""How figures look: one style and the same color for the same thing in the whole book; panels for every screen; their data."""
+
+from utils.plotting.layout import FIGURE, Drawn, drawn, panels, show
+from utils.plotting.readback import collisions, contents, least_fonts
+from utils.plotting.style import (
+    ACTIVATION_COLORS,
+    ARM_COLORS,
+    BN,
+    BOUND,
+    BOUND_COLORS,
+    CENTRED,
+    PUBLISHED,
+    THEORY,
+    VANILLA,
+    VERDICT_COLORS,
+    band,
+    errorbars,
+    means,
+    shades,
+    table,
+    ticks,
+    use_style,
+)
+
+__all__ = [
+    "ACTIVATION_COLORS",
+    "ARM_COLORS",
+    "BN",
+    "BOUND",
+    "BOUND_COLORS",
+    "CENTRED",
+    "FIGURE",
+    "PUBLISHED",
+    "THEORY",
+    "VANILLA",
+    "VERDICT_COLORS",
+    "Drawn",
+    "band",
+    "collisions",
+    "contents",
+    "drawn",
+    "errorbars",
+    "least_fonts",
+    "means",
+    "panels",
+    "shades",
+    "show",
+    "table",
+    "ticks",
+    "use_style",
+]
