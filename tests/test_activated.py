@@ -60,9 +60,26 @@ def test_leading_dimensions_are_independent_runs():
     assert c.shape == (2, 3, 4, 4) and not torch.allclose(c[0, 0], c[1, 2])
 
 
+@pytest.mark.parametrize("method", ["exact", "direct"])
+def test_several_activations_at_once_keep_apart(method):
+    """With the exact sampler each one gives what it gives alone, from the same normal variates."""
+    h, functions = BATCH.expand(2, 5, *BATCH.shape), [torch.relu, torch.tanh]
+    settings = {"width": 300, "depth": 3, "centred": True, "method": method}
+    *_, both = activation_chain(h, functions, generator=generator_for("several"), **settings)
+    assert both.shape[:2] == (2, 5)
+    if method == "exact":
+        for part, start, function in zip(both, h, functions, strict=True):
+            *_, alone = activation_chain(start, function, generator=generator_for("several"), **settings)
+            torch.testing.assert_close(gram(part), gram(alone))
+    gaps = orthogonality_gap(both).mean(1)
+    *_, other = activation_chain(h, functions[::-1], generator=generator_for("turned"), **settings)
+    torch.testing.assert_close(orthogonality_gap(other).mean(1).flip(0), gaps, atol=0.05, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
+        ({"activation": [torch.relu, torch.tanh], "h": BATCH.expand(3, *BATCH.shape)}, ValueError, "the 2 activations"),
         ({"width": 3}, ValueError, "width=3"),
         ({"depth": 0}, ValueError, "depth=0"),
         ({"row_norm": 0.0}, ValueError, "row_norm=0.0"),

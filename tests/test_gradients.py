@@ -73,9 +73,34 @@ def test_a_gradient_that_overflows_shows_as_not_finite(generator):
     assert finite[-1] and not finite[0] and (finite[1:] >= finite[:-1]).all()
 
 
+def test_batches_side_by_side_have_the_energies_they_have_alone(generator):
+    h = torch.randn(2, 16, 7, generator=generator, dtype=torch.float64)
+    parts = h.split([3, 4], dim=-1)
+    scale = torch.tensor([1.0] * 3 + [2.0] * 4, dtype=torch.float64)
+    settings = {"width": 16, "depth": 4}
+    both = gradient_energies(
+        h,
+        layer=lambda x: torch.cat([batch_norm(part) for part in x.split([3, 4], dim=-1)], dim=-1),
+        generator=generator_for("together"),
+        scale=scale,
+        batches=[3, 4],
+        **settings,
+    )
+    assert both.shape == (5, 2, 2)
+    maps, u = drawn(h, 16, 4, "together")
+    for i, (part, direction) in enumerate(zip(parts, (scale * u).split([3, 4], dim=-1), strict=True)):
+        x = part.clone().requires_grad_()
+        y = x
+        for w in maps:
+            y = batch_norm(w @ y)
+        (gradient,) = torch.autograd.grad(y, x, grad_outputs=direction)
+        torch.testing.assert_close(both[0, :, i], gradient.square().sum((1, 2)))
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        ({"batches": [2, 2]}, "add up to the 3 samples"),
         ({"h": torch.ones(4, 3)}, "expected \\(runs, width, samples\\)"),
         ({"depth": 0}, "depth=0"),
         ({"weights": "he"}, "weights='he', expected one of gaussian, haar"),

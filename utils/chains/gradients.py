@@ -1,7 +1,7 @@
 """How gradients move back through a deep random network, measured by torch's own autograd."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -19,7 +19,8 @@ def gradient_energies(
     depth: int,
     generator: torch.Generator,
     weights: str = "gaussian",
-    scale: float = 1.0,
+    scale: float | Tensor = 1.0,
+    batches: Sequence[int] | None = None,
 ) -> Tensor:
     """Squared norm of a gradient at every layer of a random network H_{ℓ+1} = layer(W_ℓ H_ℓ).
 
@@ -41,19 +42,21 @@ def gradient_energies(
         For weights and U, on ``h``'s device.
     weights : {"gaussian", "haar"}
         Entries N(0, 1/fan in); or uniformly random orthogonal matrices, which need d₀ = d.
-    scale : float
-        Of U: what a loss scale or a learning rate multiplies.
+    scale : float, or Tensor of shape (n,)
+        Of U, or of each of its columns: what a loss scale or a learning rate multiplies.
+    batches : sequence of int, optional
+        Sizes of batches that stand side by side in ``h`` and pass through the same weights, if ``layer`` keeps them apart.
 
     Returns
     -------
-    Tensor of float64, shape (depth + 1, runs)
+    Tensor of float64, shape (depth + 1, runs), with ``batches`` (depth + 1, runs, len(batches))
         ‖∂⟨U, H_depth⟩/∂H_ℓ‖_F² for ℓ = 0, …, depth; not finite where the gradient is not.
 
     Raises
     ------
     ValueError
-        If ``h`` is not of shape (runs, d₀, n), a size is below 1, ``weights`` is unknown, or Haar weights would not be
-        square.
+        If ``h`` is not of shape (runs, d₀, n), a size is below 1, ``weights`` is unknown, Haar weights would not be
+        square, or ``batches`` do not add up to n.
 
     Examples
     --------
@@ -81,6 +84,8 @@ def gradient_energies(
         raise ValueError(f"weights={weights!r}, expected one of {', '.join(WEIGHTS)}")
     if weights == "haar" and h.shape[1] != width:
         raise ValueError(f"weights='haar' with h of {h.shape[1]} features and width={width}: expected the same")
+    if batches is not None and (min(batches, default=0) < 1 or sum(batches) != h.shape[2]):
+        raise ValueError(f"batches={batches!r}: expected positive sizes that add up to the {h.shape[2]} samples of h")
     layers = [h.detach().requires_grad_()]
     for _ in range(depth):
         fan_in = layers[-1].shape[1]
@@ -95,4 +100,7 @@ def gradient_energies(
         layers.append(layer(torch.bmm(layers[-1].mT, w.mT).mT))
     u = scale * torch.randn(layers[-1].shape, generator=generator, dtype=h.dtype, device=h.device)
     gradients = torch.autograd.grad(layers[-1], layers, grad_outputs=u)
-    return torch.stack([g.double().square().sum((1, 2)) for g in gradients])
+    energies = torch.stack([g.double().square_().sum(1) for g in gradients])  # of each sample
+    if batches is None:
+        return energies.sum(-1)
+    return torch.stack([part.sum(-1) for part in energies.split(list(batches), dim=-1)], dim=-1)

@@ -54,15 +54,16 @@ def batch_norm(m: Tensor, *, centred: bool = False) -> Tensor:
     >>> batch_norm(torch.tensor([[3.0, 4.0]]), centred=True)
     tensor([[-0.7071,  0.7071]])
     """
-    if not torch.isfinite(m).all():
+    norm = m.detach().abs().amax(-1, keepdim=True)  # no gradient: what follows does not depend on a row's scale
+    if not torch.isfinite(norm).all():
         raise ValueError("m, the input of batch normalization, has NaN or infinite entries; check the data or the init")
     if centred:
         mean = m.mean(-1, keepdim=True)
         spread = m - mean
         # A constant row leaves rounding noise behind, which BN would blow up to a unit row.
-        negligible = 8 * torch.finfo(m.dtype).eps * m.abs().amax(-1, keepdim=True)
-        m = spread.where(spread.abs().amax(-1, keepdim=True) > negligible, torch.zeros_like(spread))
-    norm = m.abs().amax(-1, keepdim=True)
+        negligible = 8 * torch.finfo(m.dtype).eps * norm
+        m = spread.where(spread.detach().abs().amax(-1, keepdim=True) > negligible, torch.zeros_like(spread))
+        norm = m.detach().abs().amax(-1, keepdim=True)
     if (norm == 0).any():
         row = (norm[..., 0] == 0).nonzero()[0].tolist()
         what = "constant over the batch" if centred else "zero"

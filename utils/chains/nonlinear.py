@@ -6,7 +6,7 @@ the width only counts how many rows are drawn, normalised, put through F and ave
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ __all__ = ["activation_chain"]
 
 def activation_chain(
     h: Tensor,
-    activation: Callable[[Tensor], Tensor],
+    activation: Callable[[Tensor], Tensor] | Sequence[Callable[[Tensor], Tensor]],
     *,
     width: int,
     depth: int,
@@ -36,7 +36,8 @@ def activation_chain(
     h : Tensor, shape (..., d₀, n)
         The batch Q₀, one column a sample: F acts on its entries as they are. Leading dimensions are independent runs.
     activation : callable
-        F, from tensors to tensors of the same shape, entry by entry.
+        F, from tensors to tensors of the same shape, entry by entry. Or a sequence of them, as many as ``h`` is long: the
+        exact sampler then draws its normal variates, which cost more than all else, once for all of them.
     width : int
         d ≥ n, the width of every layer.
     depth : int
@@ -82,38 +83,54 @@ def activation_chain(
     """
     if not row_norm > 0:
         raise ValueError(f"row_norm={row_norm!r}, expected a positive number: 1, or √n as torch.nn.BatchNorm1d has it")
+    activations = [activation] if callable(activation) else list(activation)
     if isinstance(h, Tensor) and h.is_floating_point():
-        h = activation(h)
+        if not callable(activation) and (h.ndim < 3 or len(h) != len(activations)):
+            raise ValueError(
+                f"h: shape {tuple(h.shape)}, expected a first dimension of the {len(activations)} activations"
+            )
+        h = _by_part(activations, h)
     h = checked_start(h, width, depth, method)
-    layers = _direct if method == "direct" else _exact
-    return layers(h, activation, width, depth, generator, centred, row_norm, draws or h.dtype)
+    if method == "direct":
+        return _direct(h, activations, width, depth, generator, centred, row_norm)
+    return _exact(h, activations, width, depth, generator, centred, row_norm, draws or h.dtype)
 
 
-def _direct(f: Tensor, activation, width, depth, generator, centred, row_norm, draws):
+def _by_part(activations: list[Callable], h: Tensor) -> Tensor:
+    if len(activations) == 1:
+        return activations[0](h)
+    return torch.stack([activation(part) for activation, part in zip(activations, h, strict=True)])
+
+
+def _direct(f: Tensor, activations, width, depth, generator, centred, row_norm):
     for _ in range(depth):
         w = torch.randn(*f.shape[:-2], width, f.shape[-2], generator=generator, dtype=f.dtype, device=f.device)
         q = batch_norm(w @ f, centred=centred)
         yield q / math.sqrt(width)
-        f = activation(row_norm * q)
+        f = _by_part(activations, row_norm * q)
 
 
-def _exact(f: Tensor, activation, width, depth, generator, centred, row_norm, draws):
+def _exact(f: Tensor, activations, width, depth, generator, centred, row_norm, draws):
     *runs, _, n = f.shape
     kernel = (f.mT @ f).reshape(-1, n, n)
-    rows = max(1, min(width, BLOCK // (n * len(kernel))))
+    count = len(kernel) // len(activations)
+    rows = max(1, min(width, BLOCK // (n * count)))
     for _ in range(depth):
         lower = psd_root(kernel).mT.to(draws)
         if centred:
             lower = lower - lower.mean(-2, keepdim=True)
         seen, kernel = torch.zeros_like(kernel), torch.zeros_like(kernel)
+        parts = list(zip(activations, lower.split(count), seen.split(count), kernel.split(count), strict=True))
         for start in range(0, width, rows):
             # One column a row of W: sums over the batch then run along contiguous memory.
-            shape = (len(lower), n, min(rows, width - start))
-            q = torch.bmm(lower, torch.randn(shape, generator=generator, dtype=draws, device=f.device))
-            # A draw of exactly zero has no direction.
-            q *= q.square().sum(-2, keepdim=True).rsqrt_().nan_to_num_(posinf=0)
-            seen += torch.bmm(q, q.mT).to(f.dtype)
-            q = activation(row_norm * q)
-            kernel += torch.bmm(q, q.mT).to(f.dtype)
+            shape = (count, n, min(rows, width - start))
+            w = torch.randn(shape, generator=generator, dtype=draws, device=f.device)
+            for activation, root, before, after in parts:
+                q = torch.bmm(root, w)
+                # A draw of exactly zero has no direction.
+                q *= q.square().sum(-2, keepdim=True).rsqrt_().nan_to_num_(posinf=0)
+                before += torch.bmm(q, q.mT).to(f.dtype)
+                q = activation(row_norm * q)
+                after += torch.bmm(q, q.mT).to(f.dtype)
         kernel = kernel / width
         yield psd_root(seen / width).reshape(*runs, n, n)

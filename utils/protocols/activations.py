@@ -89,11 +89,11 @@ def module_gaps(
                 for batch in passing():
                     network(batch.T.float())
                 network.eval()
-            h = columns.T.float()
+            layers = [columns.T.float()]
+            for module in network:
+                layers.append(module(layers[-1]))
             found[0, run] = orthogonality_gap(columns)
-            for layer, module in enumerate(network, start=1):
-                h = module(h)
-                found[layer, run] = orthogonality_gap(h.T.double())
+            found[1:, run] = orthogonality_gap(torch.stack(layers[1:]).mT.double())
     return found.numpy()
 
 

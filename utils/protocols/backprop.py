@@ -1,7 +1,7 @@
 """Gradients on their way back through random networks: their energy, its growth per layer, and where it overflows."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from utils.chains.linear import batch_norm
 from utils.networks.layers import BatchNorm
 from utils.seeding import generator_for
 
-__all__ = ["NETWORKS", "energies", "growth", "overflow_layers", "torch_bn"]
+__all__ = ["NETWORKS", "energies", "growth", "growths", "overflow_layers", "torch_bn"]
 
 
 def torch_bn(count: int, width: int, eps: float = 1e-5) -> BatchNorm:
@@ -49,84 +49,130 @@ NETWORKS: dict[str, Callable] = {
 
 
 def energies(
-    kind: str,
-    n: int,
+    networks: Iterable[tuple],
     width: int,
     depth: int,
     count: int,
     *,
     key: tuple,
-    network: Callable | None = None,
+    kinds: Mapping[str, Callable] = NETWORKS,
     dtype: torch.dtype = torch.float32,
     **options: object,
-) -> np.ndarray:
+) -> dict[tuple, np.ndarray]:
     """Squared norms of a random gradient at every layer of networks that start from Gaussian batches.
+
+    Networks of several kinds have the same weights, which are drawn once; batches and gradients are their own.
 
     Parameters
     ----------
-    kind : str
-        A key of :data:`NETWORKS`, or a name for ``network``; it also names the stream of random numbers.
-    n, width, depth, count : int
-        Samples in a batch, width, layers, and networks: as many at a time as fit into a few hundred megabytes.
+    networks : iterable of (str, int) or (str, int, float)
+        Kind, a key of ``kinds``; samples in a batch, n; and the scale of the gradient that enters, 1 by default.
+    width, depth, count : int
+        Width, layers, and networks of each kind: as many at a time as fit into a few hundred megabytes.
     key : tuple
         Begins the name of the stream.
-    network : callable, optional
-        What follows each linear map, as the values of :data:`NETWORKS`.
+    kinds : mapping of str to callable
+        What follows each linear map, for a number of networks and a width.
     dtype : torch.dtype
         Of the computation.
     **options
-        To :func:`utils.chains.gradients.gradient_energies`: ``weights``, ``scale``.
+        To :func:`utils.chains.gradients.gradient_energies`: ``weights``.
 
     Returns
     -------
-    ndarray of float64, shape (depth + 1, count)
+    dict of tuple to ndarray of float64, shape (depth + 1, count)
+        For each of ``networks``.
 
     Examples
     --------
-    >>> energies("paper", 4, 32, 10, 3, key=(0, "example")).shape
+    >>> found = energies([("paper", 4), ("module", 5)], 32, 10, 3, key=(0, "example"))
+    >>> found["paper", 4].shape
     (11, 3)
     """
-    at_once = max(1, int(3e8 / (dtype.itemsize * depth * width**2)))
+    networks = list(networks)
+    sizes = [n for _, n, *_ in networks]
+    scale = torch.cat([torch.full((n,), *scale or [1.0], dtype=dtype) for _, n, *scale in networks])
+    at_once = max(1, int(6e8 / (dtype.itemsize * depth * width * (width + 4 * sum(sizes)))))
     found = []
     for start in range(0, count, at_once):
         some = min(at_once, count - start)
-        generator = generator_for(*key, kind, n, width, start)
-        h = torch.randn(some, width, n, generator=generator).to(dtype)
-        layer = (network or NETWORKS[kind])(some, width)
-        layer = layer.to(dtype) if isinstance(layer, nn.Module) else layer
-        found.append(gradient_energies(h, layer=layer, width=width, depth=depth, generator=generator, **options))
-    return torch.cat(found, dim=1).numpy()
+        generator = generator_for(*key, str(networks), width, start)
+        h = torch.randn(some, width, sum(sizes), generator=generator).to(dtype)
+        layers = [kinds[kind](some, width) for kind, *_ in networks]
+        layers = [layer.to(dtype) if isinstance(layer, nn.Module) else layer for layer in layers]
+
+        options |= {"layer": _side_by_side(layers, sizes), "width": width, "depth": depth, "generator": generator}
+        found.append(gradient_energies(h, batches=sizes, scale=scale, **options))
+    return dict(zip(networks, torch.cat(found, dim=1).numpy().transpose(2, 0, 1), strict=True))
+
+
+def _side_by_side(layers: list[Callable], sizes: list[int]) -> Callable:
+    if len(layers) == 1:
+        return layers[0]
+    return lambda x: torch.cat([layer(part) for layer, part in zip(layers, x.split(sizes, -1), strict=True)], -1)
 
 
 def growth(
-    kind: str, n: int, width: int, count: int, *, layers: int, settle: int | None = None, **options: object
-) -> np.ndarray:
+    networks: Iterable[tuple], width: int, count: int, *, layers: int, settle: int | None = None, **options: object
+) -> dict[tuple, np.ndarray]:
     """Growth of the gradient's energy over each layer in the middle of random networks.
 
     Parameters
     ----------
-    kind, n, width, count
+    networks, width, count
         As :func:`energies` takes them.
     layers : int
         In the middle.
     settle : int, optional
-        Layers left out at either end, where the chain forgets its start: 10 + n/2 by default, 12 with ReLU.
+        Layers left out at either end, where the chain forgets its start: by default 10 + n/2 with the largest n, 12 if all
+        networks have ReLU.
     **options
         To :func:`energies`.
 
     Returns
     -------
-    ndarray, shape (layers, count)
+    dict of tuple to ndarray, shape (layers, count)
         Over 1 where the gradient grows on its way back.
 
     Examples
     --------
-    >>> growth("paper", 8, 64, 5, layers=3, key=(0, "example")).shape
+    >>> growth([("paper", 8)], 64, 5, layers=3, key=(0, "example"))["paper", 8].shape
     (3, 5)
     """
-    settle = settle or (12 if "relu" in kind else 10 + n // 2)
-    energy = energies(kind, n, width, layers + 2 * settle, count, **options)
-    return (energy[:-1] / energy[1:])[settle:-settle]
+    networks = list(networks)
+    settle = settle or max(12 if "relu" in kind else 10 + n // 2 for kind, n, *_ in networks)
+    found = energies(networks, width, layers + 2 * settle, count, **options)
+    return {network: (energy[:-1] / energy[1:])[settle:-settle] for network, energy in found.items()}
+
+
+def growths(settings: Iterable[tuple[str, int, int]], count: Mapping[int, int], **options: object) -> dict:
+    """Mean growth over the middle layers of networks of several widths; those of one width have the same weights.
+
+    Parameters
+    ----------
+    settings : iterable of (str, int, int)
+        Kind and samples in a batch, as :func:`energies` takes them, and the width.
+    count : mapping of int to int
+        Networks of each kind, by width.
+    **options
+        To :func:`growth`.
+
+    Returns
+    -------
+    dict of tuple to ndarray, shape (count,)
+        For each of ``settings``.
+
+    Examples
+    --------
+    >>> found = growths([("paper", 6, 32), ("paper", 8, 64)], {32: 4, 64: 2}, layers=3, key=(0, "example"))
+    >>> found["paper", 6, 32].shape, found["paper", 8, 64].shape
+    ((4,), (2,))
+    """
+    settings, found = list(settings), {}
+    for width in dict.fromkeys(width for *_, width in settings):
+        here = growth([(*one,) for *one, at in settings if at == width], width, count[width], **options)
+        found |= {(*network, width): x.mean(0) for network, x in here.items()}
+    return found
 
 
 def overflow_layers(energy: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils.metrics import gram, spectrum
+from utils.metrics import gram
 from utils.stats.measurement import Measurement
 from utils.theory.limits import infinite_width_map
 
@@ -69,13 +69,16 @@ def one_layer(
     >>> away.shape, least.shape
     (torch.Size([100, 2, 2]), torch.Size([100]))
     """
-    start = batches(lam, count)
-    if options.get("method") == "direct":
+    p, start = infinite_width_map(lam), batches(lam, count)
+    if options.get("method") == "direct":  # in single precision, whose normal variates cost a fifth
         turn = torch.linalg.qr(torch.randn(width, len(lam), generator=generator, dtype=lam.dtype)).Q
-        start = (turn @ start[0]).expand(count, -1, -1)
-    (after,) = chain(start, width=width, depth=1, generator=generator, **options)
-    p = infinite_width_map(lam)
-    return p, gram(after) - torch.diag(p), spectrum(after)[:, -1]
+        start = (turn @ start[0]).float().expand(count, -1, -1)
+    found = []
+    for some in start.split(4096):  # small enough for the cache
+        (after,) = chain(some, width=width, depth=1, generator=generator, **options)
+        found.append(gram(after).to(lam.dtype))
+    c = torch.cat(found)
+    return p, c - torch.diag(p), torch.linalg.eigvalsh(c)[:, 0]
 
 
 def contraction_constant(rest: Tensor, distance: Tensor, *, closest: float = 1e-4) -> tuple[Tensor, Tensor]:
