@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit  # scipy.stats, a second to load, would be loaded by every command and kernel
 
 from utils.stats.measurement import Measurement, Summary
 
@@ -74,9 +74,9 @@ def _half_widths(measured: list[Summary], alpha: float) -> tuple[np.ndarray, np.
             raise ValueError(
                 f"measurement {one.label!r}: {one.samples} samples, expected at least 8 for an interval; add runs"
             )
-        quantile = stats.t.isf(alpha / len(measured) / 2, one.samples - 1)
+        quantile = -stdtrit(one.samples - 1, alpha / len(measured) / 2)
         half.append(quantile * one.standard_error)
-        detectable.append((quantile + stats.t.isf(0.05, one.samples - 1)) * one.standard_error)
+        detectable.append((quantile - stdtrit(one.samples - 1, 0.05)) * one.standard_error)
         sizes.append(one.samples)
     return np.array(half), np.array(detectable), min(sizes, default=0)
 
@@ -224,5 +224,5 @@ def mean_and_interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, 
     (2.0, 2.48, 2.48)
     """
     samples = np.asarray(samples, dtype=float)
-    half = stats.t.isf((1 - level) / 2, samples.size - 1) * samples.std(ddof=1) / math.sqrt(samples.size)
+    half = -stdtrit(samples.size - 1, (1 - level) / 2) * samples.std(ddof=1) / math.sqrt(samples.size)
     return float(samples.mean()), float(samples.mean() - half), float(samples.mean() + half)
