@@ -26,9 +26,8 @@ def built(seeds, depth=3, **options):
 
 def trained(seeds, *, network=None, labels=Y, **options):
     network = network or built(seeds)
-    probe = X_TEST[:16].T.expand(len(seeds), -1, -1)
-    options = {"learning_rate": 0.05, "batch_size": 100, "steps": 30} | options
-    return network, train(network, X, labels, seeds=seeds, probe=probe, **options)
+    common = {"learning_rate": 0.05, "batch_size": 100, "steps": 30, "probe": X_TEST[:16].T.expand(len(seeds), -1, -1)}
+    return network, train(network, X, labels, seeds=seeds, **common | options)
 
 
 @pytest.mark.parametrize(("norm", "clip"), [(None, None), (None, 0.3), ("batch", 0.3), ("weight", 0.3)])
@@ -188,7 +187,7 @@ def test_a_corrupt_checkpoint_is_not_trusted(tmp_path, damage):
         ({"clip": 0.0}, "clip=0.0"),
         ({"watch_at": [31]}, r"watch_at=\[31\]: expected steps from 0 to 30"),
         ({"batch_size": 2000}, "batch_size=2000, expected 1 to 1437"),
-        ({"network": built([0, 1])}, "seeds: 1 for 2 replicas"),
+        ({"probe": X_TEST[:16].T.expand(2, -1, -1)}, "seeds: 1 for 2 replicas"),
     ],
 )
 def test_bad_settings_are_named(options, message):
