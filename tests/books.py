@@ -1,14 +1,18 @@
 """Notebooks and books in miniature, for tests that run them for real."""
 
+import ast
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
 
 from utils.files import ROOT
 
+FIXTURE = Path(__file__).with_name("fixtures") / "book"
 KERNEL = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
 PARAMETERS = 'width = 8  # [n, 100] width\nn = 2  # [1, 50] batch size\ndepth = 3  # [1, 10] layers\nname = "a"  # {a, b}\nseed = 0  # [0, 99] of the stream'
 
@@ -31,58 +35,7 @@ from utils.stats.measurement import Measurement
 x = np.random.default_rng(seed).normal(size=99) + 9 * (seed == 13)
 judge("one", [Measurement("a", x, 1.0)], controls={"shifted": [Measurement("a", x + 2, 1.0)]}, scale=f"width {width}")
 """
-CLAIMS = """
-claims:
-  one:
-    item: ours
-    statement: the mean is at most one
-    published: not in the paper
-    kind: slack
-    expected: [0, null]
-    alpha: 1.0e-4
-    controls:
-      shifted: refuted
-    verdict: supported
-"""
-ITEMS = """
-paper:
-  - item: Lemma 1
-    says: the mean is small
-    found: It is.
-    claims: [one, one.later]
-  - item: Table 1
-    says: symbols
-    reason: notation
-ours: []
-"""
-INTRO = """# Intro
-
-```{include} _generated/counts.md
-```
-
-```{raw} html
-:file: _generated/overview.html
-```
-
-```{include} _generated/error_budget.md
-```
-
-```{raw} html
-:file: _generated/run.html
-```
-
-$x^2$ and {doc}`../notebooks/first`
-"""
-LEDGER = """# Claims
-
-```{raw} html
-:file: _generated/filters.html
-```
-
-```{raw} html
-:file: _generated/ledger_paper.html
-```
-"""
+CLAIMS = (FIXTURE / "utils" / "claims" / "data" / "first.yml").read_text()
 
 
 def book(root: Path) -> Path:
@@ -93,23 +46,36 @@ def book(root: Path) -> Path:
     data = root / "utils" / "claims" / "data"
     for path in data.glob("*.yml"):
         path.unlink()
-    (data / "first.yml").write_text(CLAIMS)
-    (data / "items.yml").write_text(ITEMS)
-    files = "".join(f"- file: {name}\n" for name in ("book/claims", "notebooks/first", "notebooks/second"))
-    (root / "_toc.yml").write_text(f"format: jb-book\nroot: book/intro\nchapters:\n{files}")
-    (root / "book").mkdir()
+    shutil.copytree(FIXTURE, root, dirs_exist_ok=True)
     for name in ("_static", "_ext"):
         shutil.copytree(ROOT / "book" / name, root / "book" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "book" / "references.bib").write_text("")
-    (root / "book" / "intro.md").write_text(INTRO)
-    (root / "book" / "claims.md").write_text(LEDGER)
     notebook(root / "notebooks" / "first.ipynb", JUDGE)
     notebook(root / "notebooks" / "second.ipynb", "width * 2")
-    (root / "notebooks" / "profiles.yml").write_text("cifar:\n  second: {width: 16}\n")
     return root
 
 
-def run(root: Path, module: str, *arguments: object) -> subprocess.CompletedProcess:
-    """``python -m module`` in a tree."""
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+def run(root: Path, what: str, *arguments: object, env: dict | None = None, **more: str) -> subprocess.CompletedProcess:
+    """``python -m what`` in a tree, or ``python what`` if it is a script or ``-c``; ``more`` is added to the environment."""
+    command = [sys.executable, *([] if what.endswith((".py", "-c")) else ["-m"]), what, *map(str, arguments)]
+    env = (os.environ if env is None else env) | more
+    return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
+
+
+def until(condition, *, seconds: float = 120, process: subprocess.Popen | None = None):
+    """Wait for something to be true and return it; fail if it takes too long or the process is over first."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited too long"
+        assert process is None or process.poll() is None, f"over too early: {process.communicate()}"
+        time.sleep(0.02)
+    return value
+
+
+def imported(path: Path) -> set[str]:
+    """Packages that a notebook or a module imports."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        text = "\n".join(cell.source for cell in nbformat.reads(text, as_version=4).cells if cell.cell_type == "code")
+    nodes = list(ast.walk(ast.parse(text)))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {name.split(".")[0] for name in [*names, *(n.module or "" for n in nodes if isinstance(n, ast.ImportFrom))]}

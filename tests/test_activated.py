@@ -43,18 +43,16 @@ def test_the_norm_of_rows_matters_unless_the_activation_is_homogeneous():
     assert orthogonality_gap(scaled) < orthogonality_gap(sigmoid) - 0.1
 
 
-def test_centring_takes_the_constant_away():
+def test_centring_takes_the_constant_away_and_a_dead_sample_stays_dead():
     layer = last(centred=True)
     assert (gram(layer) @ torch.ones(4, dtype=torch.float64)).abs().max() < 1e-12
-
-
-def test_a_dead_sample_stays_dead_and_harms_nothing():
     h = BATCH.clone()
     h[:, 2] = -h[:, 2].abs()  # ReLU leaves nothing of it
     c = gram(last(h=h))
     assert torch.isfinite(c).all() and c[2].abs().max() == 0
 
 
+<<<<<<< HEAD
 def test_leading_dimensions_are_independent_runs():
     c = gram(last(h=BATCH.expand(2, 3, -1, -1)))
     assert c.shape == (2, 3, 4, 4) and not torch.allclose(c[0, 0], c[1, 2])
@@ -76,6 +74,8 @@ def test_several_activations_at_once_keep_apart(method):
     torch.testing.assert_close(orthogonality_gap(other).mean(1).flip(0), gaps, atol=0.05, rtol=0)
 
 
+=======
+>>>>>>> origin/h-tests
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
@@ -89,7 +89,6 @@ def test_several_activations_at_once_keep_apart(method):
     ],
 )
 def test_what_cannot_be_run_is_said_at_once(options, error, words):
+    good = {"h": BATCH, "activation": torch.relu, "width": 8, "depth": 1, "generator": generator_for("e")}
     with pytest.raises(error, match=words):
-        activation_chain(
-            **{"h": BATCH, "activation": torch.relu, "width": 8, "depth": 1, "generator": generator_for("e")} | options
-        )
+        activation_chain(**good | options)

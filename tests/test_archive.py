@@ -43,18 +43,14 @@ def test_what_cannot_be_written_leaves_what_was_there():
     with pytest.raises(TypeError):
         archive.keep("n.long", {"runs": FRAME[:1]}, device="cpu", command=object())
     assert len(archive.load("n.long")[0]["runs"]) == 2 and list(path.parent.iterdir()) == [path]
+    with pytest.raises(FileNotFoundError, match=r"no evidence 'n.short'.*there is: n.long"):
+        archive.load("n.short")
 
 
 def test_a_shown_table_has_plain_columns_and_five_digits():
     frame = pd.DataFrame({"loss": [0.123456789, math.inf], "curve": [[1], [2]], "seed": [0, 1]})
     shown = archive.Table("runs", frame)._repr_mimebundle_()[1][archive.RECORD]
     assert shown == {"name": "runs", "csv": "loss,seed\n0.12346,0\nNaN,1\n"}
-
-
-def test_missing_evidence_names_what_there_is():
-    archive.keep("n.long", {}, device="cpu", command="make it")
-    with pytest.raises(FileNotFoundError, match=r"no evidence 'n.short'.*there is: n.long"):
-        archive.load("n.short")
 
 
 def test_an_executed_notebooks_tables_and_verdicts_are_kept(folder):
@@ -64,10 +60,8 @@ def test_an_executed_notebooks_tables_and_verdicts_are_kept(folder):
     evidence = {"id": "lemma7", "scale": "small", "measured": [row], "controls": controls}
     for metadata in (archive.Table("t", FRAME[["depth"]])._repr_mimebundle_()[1], {RECORD: evidence}):
         executed.cells[-1].outputs.append(nbformat.v4.new_output("display_data", metadata=metadata))
-    executed.metadata |= {
-        "companion": {"profile": "cifar", "parameters": {"seed": 1}},
-        "papermill": {"input_path": "n.ipynb"},
-    }
+    made = {"profile": "cifar", "parameters": {"seed": 1}}
+    executed.metadata |= {"companion": made, "papermill": {"input_path": "n.ipynb"}}
     nbformat.write(executed, folder / "some_output.ipynb")
     assert archive.main([str(folder / "some_output.ipynb")]) == 0
     tables, provenance = archive.load("n.cifar")

@@ -11,8 +11,8 @@ from utils.pipeline import report
 
 def record(name="a", estimate=1.0, verdict="supported", control="refuted", notebook="01_x"):
     controls = [{"name": "other", "wanted": "refuted", "verdict": control, "estimate": 9.0}]
-    interval = [estimate - 0.5, estimate + 1.5]
-    return {"id": name, "estimate": estimate, "interval": interval, "verdict": verdict, "controls": controls, "notebook": notebook}  # fmt: skip
+    made = {"id": name, "verdict": verdict, "controls": controls, "notebook": notebook}
+    return made | {"estimate": estimate, "interval": [estimate - 0.5, estimate + 1.5]}
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,10 @@ def test_an_interval_without_length_allows_no_distance():
     assert compare(one, one)[0]["apart"] == 0 and compare(one, other)[0]["apart"] == math.inf
 
 
-def test_a_claim_that_one_run_lacks_does_not_agree():
-    rows = compare([record("a"), record("b")], [record("b")])
-    assert [row["agree"] for row in rows] == [False, True] and rows[0]["verdicts"] == ["supported", None]
-
-
-def test_summary_finds_the_worst():
-    rows = compare([record("a"), record("b"), record("c")], [record("a"), record("b", 3.0), record("c", 2.0)])
-    assert summary(rows) == {"claims": 3, "identical": 1, "agree": 3, "apart": 2.0, "where": "b"}
+def test_summary_finds_the_worst_and_a_claim_that_one_run_lacks_does_not_agree():
+    rows = compare([*map(record, "abcd")], [record("a"), record("b", 3.0), record("c", 2.0)])
+    assert summary(rows[:3]) == {"claims": 3, "identical": 1, "agree": 3, "apart": 2.0, "where": "b"}
+    assert not rows[3]["agree"] and rows[3]["verdicts"] == ["supported", None]
 
 
 def test_differences_name_the_place_and_leave_times_out():
@@ -71,10 +67,7 @@ def test_the_command_says_whether_verdicts_are_the_same(files, capsys):
     assert main([one, moved]) == 0 and "0.5 half-widths apart" in capsys.readouterr().out
     assert main([one, moved, "--exact"]) == 1 and "not the same: /claims/a/estimate" in capsys.readouterr().out
     assert main([one, flipped]) == 1 and "DIFFERS" in capsys.readouterr().out
-
-
-def test_only_notebooks_that_both_have_are_compared(files, capsys):
-    one, both = files(record("a")), files(record("a"), record("b", notebook="02_y"))
+    both = files(record("a"), record("b", notebook="02_y"))  # only notebooks that both have are compared
     assert main([one, both]) == 0 and "1 claims" in capsys.readouterr().out
     assert main([one, files(record("b", notebook="02_y"))]) == 2
     assert main([both, files(record("a"), record("c", notebook="02_y"))]) == 1

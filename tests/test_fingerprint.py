@@ -41,44 +41,33 @@ def of(house):
     return code_fingerprint(house / "notebooks" / "n.ipynb", stop="claims")
 
 
-@pytest.mark.parametrize(
-    ("file", "matters"),
-    [
-        ("utils/a.py", True),
-        ("utils/b.py", True),
-        ("utils/c.py", False),
-        ("utils/room/inner.py", True),
-        ("utils/room/other.py", False),
-        ("utils/claims/verdict.py", False),
-        ("requirements.txt", True),
-    ],
-)
-def test_a_fingerprint_follows_what_code_can_reach_and_nothing_else(house, file, matters):
+FOLLOWED = ["utils/a.py", "utils/b.py", "utils/room/inner.py", "requirements.txt"]
+OTHERS = ["utils/c.py", "utils/room/other.py", "utils/claims/verdict.py"]
+
+
+@pytest.mark.parametrize("file", FOLLOWED + OTHERS)
+def test_a_fingerprint_follows_what_code_can_reach_and_nothing_else(house, file):
     before = of(house)
     path = house / file
     path.write_text(path.read_text() + "\n")
-    assert (of(house) != before) == matters
-
-
-def edited(path, change):
-    content = json.loads(path.read_text())
-    change(content["cells"])
-    path.write_text(json.dumps(content))
+    assert (of(house) != before) == (file in FOLLOWED)
 
 
 @pytest.mark.parametrize(
-    ("what", "change", "matters"),
+    ("what", "cell", "change"),
     [
-        ("Markdown", lambda cells: cells[0].update(source=["# Another title"]), False),
-        ("a caption", lambda cells: cells[2]["metadata"].update(mystnb={"figure": {"caption": "New."}}), False),
-        ("a tag", lambda cells: cells[2]["metadata"].update(tags=["hide-input"]), False),
-        ("code", lambda cells: cells[2].update(source=[*cells[2]["source"], "\n1"]), True),
+        ("Markdown", 0, {"source": ["# Another title"]}),
+        ("a caption", 2, {"metadata": {"mystnb": {"figure": {"caption": "New."}}}}),
+        ("a tag", 2, {"metadata": {"tags": ["hide-input"]}}),
+        ("code", 2, {"source": ["from utils.a import f"]}),
     ],
 )
-def test_of_a_notebook_only_code_counts(house, what, change, matters):
-    before = of(house)
-    edited(house / "notebooks" / "n.ipynb", change)
-    assert (of(house) != before) == matters, what
+def test_of_a_notebook_only_code_counts(house, what, cell, change):
+    before, path = of(house), house / "notebooks" / "n.ipynb"
+    content = json.loads(path.read_text())
+    content["cells"][cell].update(change)
+    path.write_text(json.dumps(content))
+    assert (of(house) != before) == (what == "code")
 
 
 @pytest.mark.parametrize(
@@ -110,13 +99,12 @@ def test_a_package_handed_through_an_attribute_counts_by_that_attribute(house):
 
 
 def test_files_of_one_name_in_two_rooms_are_told_apart(house):
-    (house / "utils" / "c.py").write_text("one")
-    (house / "utils" / "room" / "c.py").write_text("two")
-    path = notebook(house / "notebooks" / "m.ipynb", "import utils.c\nimport utils.room.c")
-    before = code_fingerprint(path)
-    (house / "utils" / "c.py").write_text("two")
-    (house / "utils" / "room" / "c.py").write_text("one")
-    assert code_fingerprint(path) != before
+    path, seen = notebook(house / "notebooks" / "m.ipynb", "import utils.c\nimport utils.room.c"), set()
+    for texts in (("one", "two"), ("two", "one")):
+        for room, text in zip(("utils", "utils/room"), texts, strict=True):
+            (house / room / "c.py").write_text(text)
+        seen.add(code_fingerprint(path))
+    assert len(seen) == 2
 
 
 def test_what_is_taken_from_a_room_that_does_not_count_is_named(house):
@@ -155,21 +143,11 @@ def test_of_the_registry_counts_what_code_reads_and_never_a_wording(tmp_path, mo
         "statement": "A.",
         "alpha": 1e-4,
     }
-    files = {"n": {"claims": {}, "mutations": {"m": 1}}}
 
-    def now(**changed):
+    def now(mutations=1, **changed):
         monkeypatch.setattr(execute, "registry", lambda: {"one": claim | changed})
-        monkeypatch.setattr(
-            execute, "content", lambda: files | ({"n": {"mutations": {"m": 2}}} if "mutations" in changed else {})
-        )
+        monkeypatch.setattr(execute, "content", lambda: {"n": {"claims": {}, "mutations": {"m": mutations}}})
         return notebook_fingerprint(path, {})
 
-    changes = {
-        "values": {"a": [1, 3]},
-        "verdict": "refuted",
-        "mutations": 2,
-        "statement": "B.",
-        "alpha": 1e-3,
-        "expected": [1, 2],
-    }
+    changes = dict(values={"a": [1, 3]}, verdict="refuted", mutations=2, statement="B.", alpha=1e-3, expected=[1, 2])
     assert {name for name, value in changes.items() if now(**{name: value}) != now()} == seen

@@ -1,13 +1,11 @@
 """Notebooks where readers open them: alone in a folder, from the branch that the book's buttons open, in JupyterLab."""
 
-import ast
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -17,7 +15,7 @@ import nbformat
 import papermill
 import pytest
 import yaml
-from books import JUDGE, book, notebook, run
+from books import JUDGE, book, imported, notebook, run, until
 from jupyter_client import BlockingKernelClient
 
 from utils.files import ROOT
@@ -72,36 +70,19 @@ def execute(path, *more, upto=None):
     cells.cells = [*cells.cells[:upto], *more]
     given = path.with_name("in.ipynb")
     nbformat.write(cells, given)
-    done = papermill.execute_notebook(
-        str(given),
-        str(path.with_name("out.ipynb")),
-        parameters=SMALL,
-        cwd=str(path.parent),
-        kernel_name="python3",
-        progress_bar=False,
-        extra_arguments=["--log-level=40"],
-    )
+    options = {"parameters": SMALL, "cwd": str(path.parent), "kernel_name": "python3", "progress_bar": False}
+    done = papermill.execute_notebook(str(given), str(path.with_name("out.ipynb")), **options)
     return done, Path(done.cells[-1].outputs[0].text.strip())
 
 
-def test_the_set_up_cell_is_the_same_everywhere():
-    assert len(NOTEBOOKS) >= 11
-    assert len({json.dumps(setup(path), sort_keys=True).replace(setup(path).id, "") for path in NOTEBOOKS}) == 1
-
-
 @pytest.mark.slow
-def test_alone_without_an_address_a_notebook_says_what_to_do(elsewhere, tmp_path):
+def test_alone_a_notebook_asks_for_an_address_fetches_its_code_and_runs(elsewhere, tmp_path, monkeypatch):
     path = Path(shutil.copy(QUICK, tmp_path))
     with pytest.raises(papermill.PapermillExecutionError) as error:
         execute(path)
     assert error.value.ename == "SystemExit" and "COMPANION_REPOSITORY to the address" in error.value.evalue
     assert not (tmp_path / "companion").exists()
-
-
-@pytest.mark.slow
-def test_alone_a_notebook_fetches_its_code_and_runs_from_top_to_bottom(elsewhere, tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_REPOSITORY", str(elsewhere))
-    path = Path(shutil.copy(QUICK, tmp_path))
     done, source = execute(path)
     assert source == tmp_path / "companion" / "utils"
     assert done.cells[1].outputs == [], "nothing was missing, nothing is said"
@@ -129,7 +110,8 @@ def test_a_published_notebook_knows_its_repository_and_its_commit(elsewhere, tmp
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_the_address_is_all_that_publishing_changes(path):
+def test_the_set_up_cell_is_the_same_everywhere_and_the_address_all_that_publishing_changes(path):
+    assert setup(path) | {"id": 0} == setup(QUICK) | {"id": 0}
     text = path.read_text(encoding="utf-8")
     stamped = publish.stamped(text, ADDRESS, "0" * 40)
     changed = [(old, new) for old, new in zip(text.split("\n"), stamped.split("\n"), strict=True) if old != new]
@@ -139,54 +121,31 @@ def test_the_address_is_all_that_publishing_changes(path):
         publish.stamped(stamped, ADDRESS, "HEAD")
 
 
-@pytest.mark.parametrize(
-    ("given", "address"),
-    [
-        ("", None),
-        (ADDRESS, ADDRESS),
-        (ADDRESS + "/", ADDRESS),
-        (ADDRESS + ".git", ADDRESS),
-        ("https://github.com/a.b/c-d.e_f", "https://github.com/a.b/c-d.e_f"),
-    ],
-)
-def test_addresses(monkeypatch, given, address):
-    monkeypatch.setenv("COMPANION_REPOSITORY", given)
-    assert publish.address() == address
+OTHER = "https://github.com/a.b/c-d.e_f"
+NOT_FOUND = "..|owner/name|git@github.com:owner/name.git|https://github.com/owner".split("|")
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        "..",
-        "owner/name",
-        "git@github.com:owner/name.git",
-        f"{ADDRESS}/tree/main",
-        f'{ADDRESS}"',
-        "https://github.com/owner",
-    ],
-)
-def test_addresses_that_binder_and_colab_would_not_find(monkeypatch, given):
-    monkeypatch.setenv("COMPANION_REPOSITORY", given)
-    with pytest.raises(ValueError, match=r"need https://github\.com/OWNER/NAME"):
-        publish.address()
+def test_addresses_and_those_that_binder_and_colab_would_not_find(monkeypatch):
+    for given, address in {
+        "": None,
+        ADDRESS: ADDRESS,
+        f"{ADDRESS}/": ADDRESS,
+        f"{ADDRESS}.git": ADDRESS,
+        OTHER: OTHER,
+    }.items():
+        monkeypatch.setenv("COMPANION_REPOSITORY", given)
+        assert publish.address() == address
+    for given in (*NOT_FOUND, f"{ADDRESS}/tree/main", f'{ADDRESS}"'):
+        monkeypatch.setenv("COMPANION_REPOSITORY", given)
+        with pytest.raises(ValueError, match=r"need https://github\.com/OWNER/NAME"):
+            publish.address()
 
 
 def test_only_the_publishing_workflow_sets_the_address():
     texts = {path.name: path.read_text() for path in (ROOT / ".github" / "workflows").iterdir()}
     assert [name for name, text in texts.items() if "COMPANION_REPOSITORY" in text] == ["book.yml"]
-    assert yaml.safe_load(texts["book.yml"])["env"] == {
-        "COMPANION_REPOSITORY": "${{ github.server_url }}/${{ github.repository }}"
-    }
-
-
-def imported(path):
-    """Packages that a notebook or a module imports."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".ipynb":
-        text = "\n".join(cell.source for cell in nbformat.reads(text, as_version=4).cells if cell.cell_type == "code")
-    nodes = list(ast.walk(ast.parse(text)))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    return {name.split(".")[0] for name in [*names, *(n.module or "" for n in nodes if isinstance(n, ast.ImportFrom))]}
+    address = "${{ github.server_url }}/${{ github.repository }}"
+    assert yaml.safe_load(texts["book.yml"])["env"] == {"COMPANION_REPOSITORY": address}
 
 
 def test_what_a_lone_notebook_needs_is_what_notebooks_reach():
@@ -199,30 +158,23 @@ def test_what_a_lone_notebook_needs_is_what_notebooks_reach():
 
 @pytest.mark.slow
 def test_what_is_missing_is_installed_and_the_rest_left_alone(tmp_path):
-    wheel = tmp_path / "probe_of_ours-1.2-py3-none-any.whl"
-    about = "Metadata-Version: 2.1\nName: probe-of-ours\nVersion: 1.2\n"
-    with zipfile.ZipFile(wheel, "w") as file:
-        file.writestr("probe_of_ours.py", "")
-        file.writestr("probe_of_ours-1.2.dist-info/METADATA", about)
-        file.writestr(
-            "probe_of_ours-1.2.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        file.writestr("probe_of_ours-1.2.dist-info/RECORD", "")
-    (tmp_path / "utils" / "pipeline").mkdir(parents=True)
-    for name in ("__init__", "pipeline/__init__", "pipeline/bootstrap"):
-        shutil.copy(ROOT / "utils" / f"{name}.py", tmp_path / "utils" / f"{name}.py")
+    files = {
+        "METADATA": "Metadata-Version: 2.1\nName: probe-of-ours\nVersion: 1.2\n",
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
+    with zipfile.ZipFile(tmp_path / "probe_of_ours-1.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("probe_of_ours.py", "")
+        for name, content in files.items():
+            wheel.writestr(f"probe_of_ours-1.2.dist-info/{name}", content)
+    shutil.copytree(ROOT / "utils", tmp_path / "utils")
     needs = '[project]\ndependencies = ["numpy>=999", "probe-of-ours>=1"]\n'  # an old one that is there stays
     (tmp_path / "pyproject.toml").write_text(needs)
     target = tmp_path / "site"
-    environment = os.environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_TARGET": str(target)}
-    environment |= {"PYTHONPATH": str(target)}
-    command = [
-        sys.executable,
-        "-c",
-        "from utils.pipeline.bootstrap import *; install_missing(['numpy', 'probe-of-ours'])",
-    ]
+    where = {"PIP_FIND_LINKS": str(tmp_path), "PIP_TARGET": str(target), "PYTHONPATH": str(target)}
+    code = "from utils.pipeline.bootstrap import *; install_missing(['numpy', 'probe-of-ours'])"
     for said in ("Installing what is missing here: probe-of-ours>=1\n", ""):
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        done = run(tmp_path, "-c", code, PIP_NO_INDEX="1", **where)
         assert (done.returncode, done.stdout) == (0, said), done.stderr
         assert [path.name for path in target.glob("*.py")] == ["probe_of_ours.py"]
 
@@ -240,9 +192,12 @@ def push_live(checkout, **environment):
     return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
 
 
-def test_the_branch_that_the_buttons_open(published):
+def test_the_branch_that_the_buttons_open_and_that_there_is_none_without_an_address(published):
     checkout, origin = published
     index = "https://index.example/cpu"
+    done = push_live(checkout, COMPANION_REPOSITORY="")
+    assert done.returncode == 1 and "COMPANION_REPOSITORY is not set" in done.stderr
+    assert git(origin, "branch", "--list", publish.BRANCH) == ""
     for _ in range(2):  # and again, over what is there
         done = push_live(checkout, COMPANION_REPOSITORY=ADDRESS, PIP_EXTRA_INDEX_URL=index)
         assert done.returncode == 0, done.stderr
@@ -260,13 +215,6 @@ def test_the_branch_that_the_buttons_open(published):
     assert git(checkout, "status", "--porcelain") == "" and git(checkout, "worktree", "list").count("\n") == 0
 
 
-def test_without_an_address_no_branch_is_published(published):
-    checkout, origin = published
-    done = push_live(checkout, COMPANION_REPOSITORY="")
-    assert done.returncode == 1 and "COMPANION_REPOSITORY is not set" in done.stderr
-    assert git(origin, "branch", "--list", publish.BRANCH) == ""
-
-
 @pytest.mark.slow
 def test_the_buttons_of_a_book_that_has_an_address(tmp_path, monkeypatch):
     root, cell = book(tmp_path), setup(QUICK).source
@@ -282,10 +230,8 @@ def test_the_buttons_of_a_book_that_has_an_address(tmp_path, monkeypatch):
     done = run(root, "utils.build")
     assert done.returncode == 0, done.stderr
     for name in ("first", "second"):
-        links = re.findall(
-            r'href="(https://(?:[^"]*)(?:binder|colab)[^"]*)"', (html / "notebooks" / f"{name}.html").read_text()
-        )
-        assert set(links) == {
+        page = (html / "notebooks" / f"{name}.html").read_text()
+        assert set(re.findall(r'href="(https://[^"]*(?:binder|colab)[^"]*)"', page)) == {
             f"https://mybinder.org/v2/gh/owner/name/live?urlpath=lab/tree/notebooks/{name}.ipynb",
             f"https://colab.research.google.com/github/owner/name/blob/live/notebooks/{name}.ipynb",
         }
@@ -299,26 +245,13 @@ def test_the_buttons_of_a_book_that_has_an_address(tmp_path, monkeypatch):
 def lab(tmp_path, monkeypatch):
     """JupyterLab as ``make lab`` starts it, but for the browser; ``ask(path, body)`` asks its API."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
-    python = Path(sys.executable)
-    recipe = subprocess.run(
-        ["make", "--dry-run", "--silent", "lab", f"BIN={python.parent}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    command = recipe.stdout.strip().split("\n")[-1]
+    recipe = ["make", "--dry-run", "--silent", "lab", f"BIN={Path(sys.executable).parent}"]
+    *_, command = subprocess.check_output(recipe, cwd=ROOT, text=True).strip().split("\n")
     assert "jupyter lab" in command
+    command = f"exec {command} --no-browser --ServerApp.port=0"
     log = (tmp_path / "log").open("w")
-    server = subprocess.Popen(
-        f"exec {command} --no-browser --ServerApp.port=0", shell=True, cwd=ROOT, stdout=log, stderr=log
-    )
-    deadline = time.monotonic() + 60
-    while (
-        not (found := list(tmp_path.glob("jpserver-*.json"))) and time.monotonic() < deadline and server.poll() is None
-    ):
-        time.sleep(0.1)
-    assert found, (tmp_path / "log").read_text()
+    server = subprocess.Popen(command, shell=True, cwd=ROOT, stdout=log, stderr=log)
+    found = until(lambda: list(tmp_path.glob("jpserver-*.json")), process=server)
     about = json.loads(found[0].read_text())
 
     def ask(path, body=None):
@@ -347,12 +280,11 @@ def test_lab_opens_every_notebook_and_runs_one_from_top_to_bottom(lab, tmp_path)
     client.load_connection_file()
     client.start_channels()
     try:
-        for cell in lab(f"api/contents/{QUICK.name}")["content"]["cells"]:
-            if cell["cell_type"] == "code":
-                source = cell["source"]
-                if "parameters" in cell["metadata"].get("tags", []):
-                    source += "".join(f"\n{name} = {value}" for name, value in SMALL.items())
-                reply = client.execute(source, reply=True, timeout=120)
-                assert reply["content"]["status"] == "ok", "\n".join(reply["content"]["traceback"])
+        cells = lab(f"api/contents/{QUICK.name}")["content"]["cells"]
+        for source, tags in [(c["source"], c["metadata"].get("tags", [])) for c in cells if c["cell_type"] == "code"]:
+            knobs = SMALL.items() if "parameters" in tags else ()
+            source += "".join(f"\n{name} = {value}" for name, value in knobs)
+            reply = client.execute(source, reply=True, timeout=120)
+            assert reply["content"]["status"] == "ok", "\n".join(reply["content"]["traceback"])
     finally:
         client.stop_channels()

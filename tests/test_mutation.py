@@ -75,15 +75,12 @@ def test_what_is_kept_of_the_long_form_survives_nothing_either():
         ("mended", "fig6", "refuted", "came out refuted, though what it states is true there"),
     ],
 )
-def test_a_mutation_that_is_not_noticed_is_a_fault(kind, claim, verdict, words):
+def test_a_mutation_that_is_not_noticed_is_a_fault_and_what_is_noticed_with_nothing_broken(kind, claim, verdict, words):
     entry = {"one": {"kind": kind, "broken": "A row is lost.", "claims": [claim]}}
     assert words in suite.faults([{"mutation": "one", "claim": claim, "verdict": verdict, "noticed": ""}], entry)[0]
-
-
-@pytest.mark.parametrize("noticed", ["verdict", "error"])
-def test_what_is_noticed_with_nothing_broken_is_a_fault(noticed):
-    row = {"mutation": suite.UNDISTURBED, "claim": "thm1", "verdict": "inconclusive", "noticed": noticed}
-    assert "with nothing broken" in suite.faults([row], {})[0]
+    for noticed in ("verdict", "error"):
+        row = {"mutation": suite.UNDISTURBED, "claim": "thm1", "verdict": "inconclusive", "noticed": noticed}
+        assert "with nothing broken" in suite.faults([row], {})[0]
 
 
 # The machinery, on a miniature.
@@ -101,22 +98,17 @@ MUTATION = {"kind": "sampler", "broken": "A row is lost.", "patch": "", "claims"
         ({"kind": "typo"}, "kind 'typo', expected one of vanilla network"),
         ({"claims": ["two"]}, "claim 'two' is not one that n judges"),
         ({"kind": "mended"}, "mends 'one', which is not expected to be refuted"),
+        ({}, "stands in m.yml too"),
     ],
 )
 def test_a_malformed_mutation_is_refused(tmp_path, change, words):
     entry = {key: value for key, value in (MUTATION | change).items() if value is not None}
+    before = {} if change else {"m": MUTATION | {"claims": ["zero"]}}  # a name in two files
+    (tmp_path / "m.yml").write_text(yaml.safe_dump({"claims": {"zero": CLAIM}, "mutations": before}))
     (tmp_path / "n.yml").write_text(yaml.safe_dump({"claims": {"one": CLAIM}, "mutations": {"m": entry}}))
     with pytest.raises(ValueError) as error:
         register.registry(tmp_path)
     assert words in str(error.value) and "n.yml: mutation 'm'" in str(error.value)
-
-
-def test_a_name_in_two_files_is_refused(tmp_path):
-    for stem, claim in (("n", "one"), ("o", "two")):
-        content = {"claims": {claim: CLAIM}, "mutations": {"m": MUTATION | {"claims": [claim]}}}
-        (tmp_path / f"{stem}.yml").write_text(yaml.safe_dump(content))
-    with pytest.raises(ValueError, match=r"stands in n\.yml too"):
-        register.registry(tmp_path)
 
 
 DEFINE = "import math\ndef bound():\n    return math.sqrt(width)"
@@ -170,7 +162,8 @@ def test_only_cells_that_a_judgement_needs_are_run():
     assert replay.needed(sources, ["two"]) == [8, 10]
 
 
-def test_a_form_that_would_prove_nothing_is_an_error(capsys):
+def test_what_would_prove_nothing_is_an_error(capsys):
+    """A form, a name that is none, an expression that is not there."""
     long = next(name for name, entry in ENTRIES.items() if entry.get("forms") == ["long"])
     for arguments, words in (
         ([long, "--form", "short"], "it would prove nothing"),
@@ -179,8 +172,5 @@ def test_a_form_that_would_prove_nothing_is_an_error(capsys):
         with pytest.raises(SystemExit):
             suite.main(arguments)
         assert words in capsys.readouterr().err
-
-
-def test_what_is_edited_must_be_there_once():
     with pytest.raises(ValueError, match="occurs 0 times in seeding"):
         patches.edited("seeding.generator_for", "no such expression", "")

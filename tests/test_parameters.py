@@ -1,5 +1,6 @@
 import nbformat
 import pytest
+from books import KERNEL
 
 from utils.pipeline.parameters import ParameterError, check, declared, parse_value, profile_overrides
 
@@ -14,10 +15,9 @@ centred = False  # mean-centre first
 """
 
 
-def write(path, *sources, tags=("parameters",)):
-    cells = [nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)}) for source in sources]
-    kernel = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+def write(path, *sources):
+    cells = [nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]}) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), path)
     return path
 
 
@@ -33,24 +33,10 @@ def test_declarations_are_read(parameters):
     assert parameters["widths"].default == [32, 512]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("batch_size", 64),
-        ("width", 10_000),
-        ("rate", 0.5),
-        ("rate", 1),
-        ("data", "cifar10"),
-        ("centred", True),
-        ("widths", [5]),
-    ],
-)
-def test_good_values_pass(parameters, name, value):
-    assert check(parameters, {name: value}) == {name: value}
-
-
-def test_an_integer_for_a_number_becomes_one(parameters):
-    assert isinstance(check(parameters, {"rate": 1})["rate"], float)
+def test_good_values_pass_and_an_integer_for_a_number_becomes_one(parameters):
+    good = {"batch_size": 64, "width": 10_000, "rate": 1, "data": "cifar10", "centred": True, "widths": [5]}
+    assert check(parameters, good) == good
+    assert isinstance(check(parameters, good)["rate"], float)
 
 
 @pytest.mark.parametrize(
@@ -100,14 +86,9 @@ def test_bad_declarations_are_named(sources, words, tmp_path):
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"), [("64", 64), ("-3", -3), ("0.5", 0.5), ("[8, 16]", [8, 16]), ("true", True), ("a", "a")]
-)
-def test_command_line_values_are_yaml(text, value):
-    assert parse_value(text) == value
-
-
-def test_malformed_yaml_is_named():
+def test_command_line_values_are_yaml():
+    for text, value in {"64": 64, "-3": -3, "0.5": 0.5, "[8, 16]": [8, 16], "true": True, "a": "a"}.items():
+        assert parse_value(text) == value
     with pytest.raises(ParameterError, match="not YAML"):
         parse_value("[1, ")
 

@@ -1,6 +1,5 @@
 """What the repository promises as a whole: sources, pins, paths."""
 
-import ast
 import re
 import tomllib
 from importlib.metadata import packages_distributions
@@ -8,6 +7,7 @@ from importlib.metadata import packages_distributions
 import nbformat
 import pytest
 import yaml
+from books import imported
 
 from utils.files import ROOT
 from utils.pipeline.parameters import check, declared, profile_overrides
@@ -44,31 +44,19 @@ def test_every_figure_has_a_caption_a_name_and_words_for_those_who_cannot_see_it
     assert len(names) == len(set(names))
 
 
-def test_profiles_name_existing_notebooks():
+def test_profiles_name_existing_notebooks_and_pins_versions_anyone_can_install():
+    """No local build tags, no addresses, no paths of the machine that resolved them."""
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        assert not line or line.startswith("#") or re.fullmatch(r"[\w.-]+==[\w.]+( ; .+)?", line), line
     profiles = yaml.safe_load((ROOT / "notebooks" / "profiles.yml").read_text())
     assert {name for entries in profiles.values() for name in entries} <= {p.stem for p in NOTEBOOKS}
 
 
 def test_everything_imported_is_a_direct_and_pinned_requirement():
-    known = packages_distributions()
-    ours = {"utils", "books"}
-    wanted = set()
-    cells = [c.source for p in NOTEBOOKS for c in nbformat.read(p, as_version=4).cells if c.cell_type == "code"]
-    for text in [*(p.read_text() for p in SOURCES), *cells]:
-        for node in ast.walk(ast.parse(text)):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            wanted |= {
-                known[name.split(".")[0]][0].lower().replace("_", "-") for name in names if name.split(".")[0] in known
-            }
-    wanted -= ours
+    known, wanted = packages_distributions(), set()
+    for path in [*SOURCES, *NOTEBOOKS]:
+        wanted |= {known[name][0].lower().replace("_", "-") for name in imported(path) & set(known)}
     # What always comes with a direct requirement and has no version of its own to choose.
     wanted -= {"ipython", "matplotlib-inline"}
     assert wanted <= {name.lower() for name in direct()}
     assert {name.lower() for name in direct()} <= {name.lower() for name in PINS}
-
-
-def test_pins_are_versions_anyone_can_install():
-    """No local build tags, no addresses, no paths of the machine that resolved them."""
-    for line in (ROOT / "requirements.txt").read_text().splitlines():
-        assert not line or line.startswith("#") or re.fullmatch(r"[\w.-]+==[\w.]+( ; .+)?", line), line

@@ -42,9 +42,8 @@ def batches(draw, *, dtypes=DTYPES, wide=False):
 
 
 def orthogonal(size, seed):
-    return torch.linalg.qr(
-        torch.randn(size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    ).Q
+    generator = torch.Generator().manual_seed(seed)
+    return torch.linalg.qr(torch.randn(size, size, dtype=torch.float64, generator=generator)).Q
 
 
 def close(a, b, dtype, factor=1.0):
@@ -113,7 +112,7 @@ def test_batch_norm_makes_unit_rows_and_commutes_with_orthogonal_maps_of_the_sam
     close(normed.norm(dim=-1), torch.ones(len(h)), h.dtype)
     close(batch_norm(h @ q), normed @ q, h.dtype)
     close(batch_norm(normed), normed, h.dtype)
-    scales = torch.logspace(-6, 6, len(h), dtype=h.dtype)[:, None]
+    scales = torch.logspace(-200, 200, len(h), dtype=h.dtype)[:, None]
     close(batch_norm(scales * h), normed, h.dtype)
 
 
@@ -151,17 +150,6 @@ def test_a_direct_chain_follows_orthogonal_maps_and_the_order_of_the_samples(cha
         for a, b in zip(plain, turned, strict=True):
             # A direct layer multiplies by a condition number; the row that is nearest to zero rounds worst.
             close(a @ q, b, torch.float64, 1e4)
-
-
-@few
-@given(st.sampled_from(DTYPES), st.integers(1, 9), st.integers(0, 999))
-def test_one_sample_is_as_orthogonal_as_it_gets(dtype, d, seed):
-    h = torch.randn(d, 1, dtype=dtype, generator=torch.Generator().manual_seed(seed))
-    assert float(metrics.orthogonality_gap(h)) == pytest.approx(0, abs=1e-6)
-    assert float(metrics.effective_rank(h)) == pytest.approx(1, abs=1e-5)
-    for chain in (bn_chain, vanilla_chain):
-        for layer in chain(h, width=3, depth=2, generator=torch.Generator().manual_seed(seed)):
-            assert abs(float(layer)) == pytest.approx(1, abs=1e-5)
 
 
 @few

@@ -1,5 +1,7 @@
 """One notebook, strictly: exit statuses, and what is left on disk after each."""
 
+import re
+
 import nbformat
 import pytest
 from books import notebook, run
@@ -39,9 +41,12 @@ def printed(path):
 
 
 @pytest.mark.slow
-def test_a_clean_run_is_put_in_place_with_its_overrides(source, out):
+def test_a_clean_run_is_put_in_place_with_its_overrides_and_says_nothing_but_progress(source, out):
+    """And takes the place of the failed copy of a run before."""
+    out.parent.mkdir()
+    out.with_suffix(".failed.ipynb").write_text("{}")
     done = run(ROOT, "utils.run", source, out, "-p", "width", 64, "-p", "name", "b")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and "Traceback" not in done.stderr and "KeyboardInterrupt" not in done.stderr
     assert printed(out) == "64 2 3 b\n"
     assert [p.name for p in out.parent.iterdir()] == ["n.ipynb"]
     executed = nbformat.read(out, as_version=4)
@@ -67,30 +72,23 @@ def test_profile_overrides_apply_and_the_command_line_wins(source, out):
         (["-p", "width", "3", "-p", "n", "4"], "'width': 3 is out of range, expected n (4) to 100"),
         (["-p", "width"], "expected 2 arguments"),
         (["--profile", "fastest"], "invalid choice: 'fastest'"),
+        (["--profile", "paper"], "no parameter 'dpeth'"),
         (["--cell-timeout", "0"], "--cell-timeout"),
     ],
 )
 def test_bad_usage_exits_2_and_writes_nothing(source, out, refused, arguments, words):
+    source.with_name("profiles.yml").write_text("paper:\n  n: {dpeth: 20}\n")
     status, said = refused(source, out, *arguments)
     assert status == 2 and words in said and not out.parent.exists()
 
 
-def test_bad_profile_entries_exit_2(source, out, refused):
-    source.with_name("profiles.yml").write_text("paper:\n  n: {widht: 20}\n")
-    status, said = refused(source, out, "--profile", "paper")
-    assert status == 2 and "widht" in said and not out.parent.exists()
-
-
-def test_paths_that_cannot_be_right_exit_2(source, tmp_path, refused):
+@pytest.mark.parametrize(
+    ("given", "out"), [("no.ipynb", "o.ipynb"), ("in/n.ipynb", "in/n.ipynb"), ("in/n.ipynb", "o.txt")]
+)
+def test_paths_that_cannot_be_right_exit_2(source, tmp_path, refused, given, out):
     before = source.read_bytes()
-    for notebook_path, out in (
-        (tmp_path / "no.ipynb", tmp_path / "o.ipynb"),
-        (source, source),
-        (source, tmp_path / "o.txt"),
-    ):
-        assert refused(notebook_path, out)[0] == 2
-    assert source.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["in"]
+    assert refused(tmp_path / given, tmp_path / out)[0] == 2
+    assert source.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
 @pytest.mark.slow
@@ -104,25 +102,14 @@ def test_paths_that_cannot_be_right_exit_2(source, tmp_path, refused):
     ids=["raises", "times out", "kernel dies"],
 )
 def test_a_failed_run_leaves_the_output_alone_and_a_copy_beside_it(tmp_path, out, body, arguments, words):
-    import re
-
     source = notebook(tmp_path / "in" / "n.ipynb", "print('started')", body, "print('never')")
     out.parent.mkdir()
     out.write_text("what was there before")
     done = run(ROOT, "utils.run", source, out, *arguments)
-    assert done.returncode == 1
-    assert re.search(words, done.stderr)
+    assert done.returncode == 1 and re.search(words, done.stderr)
     assert out.read_text() == "what was there before"
     assert sorted(p.name for p in out.parent.iterdir()) == ["n.failed.ipynb", "n.ipynb"]
     assert printed(out.with_suffix(".failed.ipynb")).startswith("started")
-
-
-@pytest.mark.slow
-def test_a_later_success_removes_the_failed_copy(source, out):
-    out.parent.mkdir()
-    out.with_suffix(".failed.ipynb").write_text("{}")
-    assert run(ROOT, "utils.run", source, out).returncode == 0
-    assert [p.name for p in out.parent.iterdir()] == ["n.ipynb"]
 
 
 @pytest.mark.slow
@@ -142,22 +129,9 @@ def test_faults_finds_half_run_notebooks():
     assert faults(nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_code_cell("2")])) == ["cell 1 was not run"]
 
 
-def test_the_first_notebook_refuses_a_chain_narrower_than_its_batch(out, refused):
-    first = ROOT / "notebooks" / "01_orthogonalization_rate.ipynb"
-    for arguments in (["-p", "width", "3"], ["-p", "widht", "64"], ["-p", "depth", "minus-one"], ["-p", "depth", "-3"]):
-        assert refused(first, out, *arguments)[0] == 2 and not out.parent.exists()
-
-
-@pytest.mark.slow
-def test_a_run_that_succeeds_says_nothing_but_progress(source, out):
-    """A kernel that is interrupted on its way out may print a traceback; it is asked to end instead."""
-    done = run(ROOT, "utils.run", source, out)
-    assert done.returncode == 0 and "Traceback" not in done.stderr and "KeyboardInterrupt" not in done.stderr
-
-
 @pytest.mark.slow
 def test_no_kernel_is_interrupted_when_its_notebook_is_done(tmp_path, out):
-    """A child that notes every interrupt notes none."""
+    """A child that notes every interrupt notes none. (Such a kernel may print a traceback on its way out.)"""
     note = tmp_path / "interrupted"
     child = f"import pathlib, signal, time; signal.signal(2, lambda *_: pathlib.Path({str(note)!r}).touch()); print(1, flush=True); time.sleep(3)"
     body = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE).stdout.readline()"

@@ -2,11 +2,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pandas as pd
 import points
 import pytest
+from books import run, until
 
 from utils.experiments.sweep import _own_code, sweep
 from utils.files import ROOT
@@ -16,15 +16,11 @@ pytestmark = pytest.mark.slow
 GRID = [{"seed": seed, "sides": sides} for seed in range(3) for sides in (6, 20)]
 
 
-def test_one_tidy_table_in_the_grids_order(tmp_path):
-    table = sweep(points.dice, GRID, jobs=1, store=tmp_path)
-    assert list(table.columns) == ["seed", "sides", "throw", "value"]
-    assert [tuple(row) for row in table[["seed", "sides"]].values[::3]] == [(c["seed"], c["sides"]) for c in GRID]
-    assert len(table) == 18 and table.value.between(1, table.sides).all()
-
-
-def test_one_and_two_processes_give_identical_tables(tmp_path):
+def test_one_tidy_table_in_the_grids_order_by_one_and_two_processes(tmp_path):
     one = sweep(points.dice, GRID, jobs=1, store=tmp_path / "one")
+    assert list(one.columns) == ["seed", "sides", "throw", "value"]
+    assert [tuple(row) for row in one[["seed", "sides"]].values[::3]] == [(c["seed"], c["sides"]) for c in GRID]
+    assert len(one) == 18 and one.value.between(1, one.sides).all()
     two = sweep(points.dice, GRID[::-1], jobs=2, store=tmp_path / "two")
     pd.testing.assert_frame_equal(one, two.sort_values(["seed", "sides"], kind="stable").reset_index(drop=True))
 
@@ -87,43 +83,29 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
         f"    print(sweep(points.slow, grid, jobs=1, store={str(store)!r}).to_csv())\n"
     )
     command = [sys.executable, str(script)]
-    killed = subprocess.Popen(command, cwd=ROOT, env=os.environ, start_new_session=True, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (log.exists() and "2 2 " in log.read_text()):
-        assert time.monotonic() < deadline and killed.poll() is None
-        time.sleep(0.02)
+    killed = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
+    until(lambda: log.exists() and "2 2 " in log.read_text(), process=killed)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run(ROOT, str(script))
     assert done.returncode == 0, done.stderr
     steps = [line.rsplit(" ", 1)[0] for line in log.read_text().splitlines()]
     assert steps[:8] == [f"1 {i}" for i in range(5)] + ["2 0", "2 1", "2 2"]
     assert steps[8:] == ["2 2", "2 3", "2 4"], "only the interrupted step is repeated"
-    undisturbed = sweep(
-        points.slow, [{"seed": s, "log": str(log), "pause": 0.0} for s in (1, 2)], jobs=1, store=tmp_path / "b"
-    )
+    grid = [{"seed": s, "log": str(log), "pause": 0.0} for s in (1, 2)]
+    undisturbed = sweep(points.slow, grid, jobs=1, store=tmp_path / "b")
     assert done.stdout.strip() == undisturbed.assign(pause=0.3).to_csv().strip()
     assert not list(store.rglob("*.scratch")) and not list(store.rglob("*.tmp"))
 
 
-def test_a_bar_shows_the_time_left(tmp_path, capfd):
-    sweep(
-        points.counted,
-        [{"seed": s, "log": str(tmp_path / "log")} for s in range(3)],
-        jobs=1,
-        store=tmp_path,
-        description="dice",
-    )
+def test_a_bar_shows_the_time_left_and_the_store_is_where_the_variable_says(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("COMPANION_STORE", str(tmp_path / "here"))
+    sweep(points.dice, GRID, jobs=1, description="dice")
     shown = capfd.readouterr().err
-    assert "dice: 100%" in shown and "3/3 [00:00<00:00" in shown
+    assert "dice: 100%" in shown and "6/6 [00:00<00:00" in shown
+    assert len(list((tmp_path / "here" / "dice").glob("*.json"))) == 6
 
 
 def test_an_empty_grid_is_named(tmp_path):
     with pytest.raises(ValueError, match="grid has no points"):
         sweep(points.dice, [], store=tmp_path)
-
-
-def test_the_store_is_where_the_variable_says(tmp_path, monkeypatch):
-    monkeypatch.setenv("COMPANION_STORE", str(tmp_path / "here"))
-    sweep(points.dice, GRID[:1], jobs=1)
-    assert len(list((tmp_path / "here" / "dice").glob("*.json"))) == 1

@@ -66,22 +66,35 @@ def test_infinite_width_path_starts_with_the_batch_and_ends_orthogonal():
     assert theory.spectral_gap(path[-1]) < 1e-15
 
 
-def test_bounds_by_hand():
-    assert theory.theorem1_bound(1, 4, 10**4, lambda_min=0.25) == pytest.approx(2 + 12 / 25)
-    assert theory.theorem1_bound(3, 4, 10**4, lambda_min=0.25) == pytest.approx(2 * (5 / 6) ** 2 + 12 / 25)
-    assert theory.theorem1_bound_printed(3, 4, math.inf, sigma_min=0.5) == pytest.approx(2 * (2 / 3) ** 2)
-    assert theory.theorem5_bound(0.05, 4, 100) == pytest.approx((1 - 2 / 3 * 0.2) * 0.05 + 0.1)
-    assert theory.theorem5_bound(0.05, 4, math.inf, contraction=4 / 3) == pytest.approx((1 - 4 / 3 * 0.2) * 0.05)
-    assert theory.largest_gap(4) == pytest.approx(math.sqrt(3) / 2)
+@pytest.mark.parametrize(
+    ("found", "by_hand"),
+    [
+        (theory.theorem1_bound(1, 4, 10**4, lambda_min=0.25), 2 + 12 / 25),
+        (theory.theorem1_bound(3, 4, 10**4, lambda_min=0.25), 2 * (5 / 6) ** 2 + 12 / 25),
+        (theory.theorem1_bound_printed(3, 4, math.inf, sigma_min=0.5), 2 * (2 / 3) ** 2),
+        (theory.theorem5_bound(0.05, 4, 100), (1 - 2 / 3 * 0.2) * 0.05 + 0.1),
+        (theory.theorem5_bound(0.05, 4, math.inf, contraction=4 / 3), (1 - 4 / 3 * 0.2) * 0.05),
+        (theory.average_bound(0.2, 5, 100), 3 * 0.2 / 10 + 3 / 20),
+        (theory.largest_gap(4), math.sqrt(3) / 2),
+        (theory.vanilla_drift(2), -2 * math.log(2)),  # ψ(1/2) − ψ(1)
+        (theory.lemma4_constant(2), math.sqrt(2)),
+        (theory.centred_mean_square_gap(2, 50), 0.5),
+        (theory.centred_mean_square_gap(5, 100), 1 / 20 + theory.gap_floor(4, 100) ** 2),
+        (theory.mixture_ratio(2), (math.sqrt(5 / 3) - 1) ** 2 * 3 / 2),
+        (theory.gap_floor(4, 1000) ** 2, (1 - 1 / 4) / 1000 / (1 - (4 / 6) ** 2)),
+        (1.25 ** (theory.overflow_depth(1.25, largest=1e10) / 2), 1e10),  # the energy passes the largest square
+    ],
+)
+def test_bounds_and_constants_by_hand(found, by_hand):
+    assert found == pytest.approx(by_hand)
 
 
-def test_floor_is_half_the_root_of_n_over_d_for_large_batches():
+def test_floor_drift_and_growth_of_gradients_at_their_ends():
     assert theory.gap_floor(10**6, 10**9) == pytest.approx(0.5 * math.sqrt(10**6 / 10**9), rel=1e-5)
-
-
-def test_vanilla_drift_is_minus_one_over_width():
     assert theory.vanilla_drift(1000) == pytest.approx(-1 / 1000, rel=2e-3)
-    assert theory.vanilla_drift(2) == pytest.approx(-2 * math.log(2))  # ψ(1/2) − ψ(1)
+    assert theory.gradient_growth(2) == theory.gradient_growth(3, centred=True) == math.inf
+    with pytest.raises(ValueError, match="batch_size=2, expected at least 3"):
+        theory.gradient_growth(2, centred=True)
 
 
 def test_expected_square_gap_is_the_mean_after_one_layer(generator):
@@ -94,14 +107,6 @@ def test_expected_square_gap_is_the_mean_after_one_layer(generator):
     assert 5 * square.std() / math.sqrt(len(square)) < 0.02 * expected
 
 
-def test_sharp_constants_by_hand():
-    assert theory.lemma4_constant(2) == pytest.approx(math.sqrt(2))
-    assert theory.centred_mean_square_gap(2, 50) == pytest.approx(0.5)
-    assert theory.centred_mean_square_gap(5, 100) == pytest.approx(1 / 20 + theory.gap_floor(4, 100) ** 2)
-    assert theory.mixture_ratio(2) == pytest.approx((math.sqrt(5 / 3) - 1) ** 2 * 3 / 2)
-    assert theory.gap_floor(4, 1000) ** 2 == pytest.approx((1 - 1 / 4) / 1000 / (1 - (4 / 6) ** 2))
-
-
 @pytest.mark.parametrize(("n", "centred"), [(3, False), (6, False), (4, True), (9, True)])
 def test_gradient_growth_is_the_mean_squared_jacobian_of_one_row(n, centred):
     """E tr(JᵀJ)/n of x ↦ x/‖x‖ for x ~ N(0, I/n), by quadrature over the law of ‖x‖² (χ²_n/n)."""
@@ -110,12 +115,6 @@ def test_gradient_growth_is_the_mean_squared_jacobian_of_one_row(n, centred):
     inverse, _ = integrate.quad(lambda s: dimensions / s * chi.pdf(s), 0, np.inf, epsabs=1e-11)
     expected = inverse * (dimensions - 1) / dimensions
     assert theory.gradient_growth(n, centred=centred) == pytest.approx(expected, rel=1e-7)
-
-
-def test_gradient_growth_at_its_ends():
-    assert theory.gradient_growth(2) == theory.gradient_growth(3, centred=True) == math.inf
-    with pytest.raises(ValueError, match="batch_size=2, expected at least 3"):
-        theory.gradient_growth(2, centred=True)
 
 
 @pytest.mark.parametrize("eps", [1e-5, 1e-7])
@@ -127,11 +126,6 @@ def test_epsilon_growth_is_the_mean_square_of_the_derivative(eps):
 
     value, _ = integrate.quad(integrand, -np.inf, np.inf, epsabs=1e-12)
     assert theory.epsilon_growth(eps) == pytest.approx(value / math.sqrt(eps), rel=math.sqrt(eps))
-
-
-def test_overflow_depth_is_where_the_energy_passes_the_largest_square():
-    depth = theory.overflow_depth(1.25, largest=1e10)
-    assert 1.25 ** (depth / 2) == pytest.approx(1e10)
 
 
 def test_orthogonal_energy_is_that_of_the_linear_map_it_describes(generator):
@@ -184,7 +178,3 @@ def test_sharp_bounds_say_nothing_exactly_below_their_widths(n):
     sharp = {"contraction": theory.lemma8_constant(n), "noise": 1 - 1 / n}
     assert theory.average_bound(0, 1, 16 * width, **sharp) == pytest.approx(1 / (4 * n**2))
     assert theory.average_bound(0, 1, 36 * n**4) == pytest.approx(1 / (4 * n**2))
-
-
-def test_average_bound_by_hand():
-    assert theory.average_bound(0.2, 5, 100) == pytest.approx(3 * 0.2 / 10 + 3 / 20)

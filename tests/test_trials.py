@@ -52,14 +52,6 @@ def test_methods_change_what_they_say_and_start_paired():
     assert set(METHODS) & set(ARMS) == {"xavier", "bn", "orthogonal", "slice", "identity"}, "04 compares the arms alone"
 
 
-def test_a_seed_starts_the_same_alone_and_in_company():
-    for arm in ARMS:
-        alone = initialised(arm, X, width=16, depth=4, classes=10, seeds=[7])
-        company = initialised(arm, X, width=16, depth=4, classes=10, seeds=[3, 7])
-        for a, b in zip(linear_maps(alone), linear_maps(company), strict=True):
-            torch.testing.assert_close(a.weight[0], b.weight[1], rtol=1e-4, atol=1e-5)
-
-
 def test_what_the_start_measures():
     def first(arm):
         return trial(arm=arm, **SETTING | {"depth": 6})[0]
@@ -85,20 +77,28 @@ def test_hidden_weights_are_scaled_as_the_iterative_ones():
                 assert h.norm().item() == pytest.approx(1, rel=1e-4), arm
 
 
-def test_bad_arms_and_too_few_images_are_named():
-    with pytest.raises(ValueError, match="arm='glorot', expected one of xavier"):
-        initialised("glorot", X, width=16, depth=3, classes=10, seeds=[0])
-    with pytest.raises(ValueError, match="x: 40 images, expected at least 48"):
-        initialised("slice", X[:40], width=16, depth=3, classes=10, seeds=[0])
+@pytest.mark.parametrize(
+    ("arm", "images", "options", "message"),
+    [
+        ("glorot", X, {}, "arm='glorot', expected one of xavier"),
+        ("slice", X[:40], {}, "x: 40 images, expected at least 48"),
+        ("bn", X, {"depth": 5, "side": 8}, "arm='bn' is for MLPs"),
+        ("slice", X, {"depth": 5, "side": 16}, "side=16: x has 64 features"),
+    ],
+)
+def test_what_cannot_be_initialised_is_named(arm, images, options, message):
+    with pytest.raises(ValueError, match=message):
+        initialised(arm, images, **{"width": 16, "depth": 3, "classes": 10, "seeds": [0]} | options)
 
 
-CONVOLUTIONS = dict(width=8, depth=6, classes=10, side=16)
+CONVNET = ["slice", "polar", "haar", "identity", "identity_scaled", "permutation"]
 
 
-@pytest.mark.parametrize("arm", ["slice", "polar", "haar", "identity", "identity_scaled", "permutation"])
-def test_convnets_replicas_start_alone_as_in_company(arm):
-    x = task("digits", scale="unit", side=16).x
-    together, alone = (initialised(arm, x, seeds=seeds, **CONVOLUTIONS) for seeds in ([3, 4], [4]))
+@pytest.mark.parametrize(("side", "arm"), [*((None, arm) for arm in ARMS), *((16, arm) for arm in CONVNET)])
+def test_a_seed_starts_the_same_alone_and_in_company(side, arm):
+    x = task("digits", scale="unit", side=side).x if side else X
+    options = {"width": 8 if side else 16, "depth": 6 if side else 4, "classes": 10, "side": side}
+    together, alone = (initialised(arm, x, seeds=seeds, **options) for seeds in ([3, 7], [7]))
     for ours, its in zip(linear_maps(together), linear_maps(alone), strict=True):
         torch.testing.assert_close(weight_matrices(ours)[1], weight_matrices(its)[0], rtol=1e-3, atol=1e-5)
 
@@ -109,10 +109,3 @@ def test_convnets_train_on_resized_images():
     for row in rows:
         assert row["loss"] > 0 and len(row["layers_gap_before"]) == 5 + 2 and len(row["layers_identity"]) == 5 - 3
         assert 0.1 < row["identity"] < 0.9, "an orthogonalising kernel is between random and Dirac"
-
-
-def test_methods_of_mlps_are_refused_for_convnets():
-    with pytest.raises(ValueError, match="arm='bn' is for MLPs"):
-        initialised("bn", X, width=8, depth=5, classes=10, seeds=[0], side=8)
-    with pytest.raises(ValueError, match="side=16: x has 64 features"):
-        initialised("slice", X, width=8, depth=5, classes=10, seeds=[0], side=16)

@@ -25,13 +25,11 @@ def test_it_draws_and_says_what_is_seen(where, visit, request):
     page = visit(request.getfixturevalue(where) + EXPLORER)
     page.wait_for_selector(DONE)
     words = part(page, "summary").inner_text()
-    assert "gap of 8 samples" in words and "times the floor" in words and "Theorem 1" in words
-    ratio = float(re.search(r"([\d.]+) times the floor", words)[1])
-    assert 0.7 < ratio < 1.4
-    assert leaving(page) == [] and page.failed == [] and page.complaints == []
+    assert "gap of 8 samples" in words and "Theorem 1" in words
+    assert 0.7 < float(re.search(r"([\d.]+) times the floor", words)[1]) < 1.4
+    assert leaving(page) == page.failed == page.complaints == []
     drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(x => x > 0)"
-    assert page.locator("[data-part=gap] canvas").evaluate(drawn)
-    assert page.locator("[data-part=least] canvas").evaluate(drawn)
+    assert all(page.locator(f"[data-part={name}] canvas").evaluate(drawn) for name in ("gap", "least"))
 
 
 @pytest.mark.parametrize("where", ["site", "disk"])
@@ -80,61 +78,44 @@ def test_by_keys_alone(site, visit):
     page = visit(site + EXPLORER)
     page.wait_for_selector(DONE)
 
-    def tab_to(name, limit=120):
-        for _ in range(limit):
+    def press(name, *keys):
+        """Keys where the Tab key has led to."""
+        for _ in range(120):
             if focused(page) == name:
-                return
+                break
             page.keyboard.press("Tab")
-        raise AssertionError(f"{name} cannot be reached with the Tab key")
+        assert focused(page) == name, "cannot be reached with the Tab key"
+        for key in keys:
+            page.keyboard.press(key)
 
-    tab_to("Figure 1, with BN")
-    page.keyboard.press("Enter")
+    press("Figure 1, with BN", "Enter")
     page.wait_for_function("document.querySelector('[data-part=n]').value === '2'")
-    tab_to("n")
-    page.keyboard.press("ArrowUp")
-    tab_to("n-slider")
-    page.keyboard.press("ArrowRight")
+    press("n", "ArrowUp")
+    press("n-slider", "ArrowRight")
     assert setting(page)["n"] == "4"
-    tab_to("d-slider")
-    page.keyboard.press("End")
+    press("d-slider", "End")
     assert setting(page)["d"] == "1000000"
-    page.keyboard.press("Home")
+    press("d-slider", "Home")
     assert setting(page)["d"] == "4"  # no narrower than the batch
-    tab_to("depth")
-    page.keyboard.press("Control+a")
-    page.keyboard.type("20")
-    tab_to("runs-slider")
-    page.keyboard.press("Home")
-    tab_to("start")
-    page.keyboard.press("End")
-    tab_to("centred")
-    page.keyboard.press("Space")
+    press("depth", "Control+a", "2", "0")
+    press("runs-slider", "Home")
+    press("start", "End")
+    press("centred", "Space")
     wanted = {"n": "4", "d": "4", "depth": "20", "runs": "1", "start": "orthogonal", "centred": True}
     assert setting(page) == wanted
     page.wait_for_selector(DONE)
     page.wait_for_url(re.compile("#n4-d4-depth20-runs1-orthogonal-centred-seed1$"))
-    tab_to("again")
-    page.keyboard.press("Enter")
+    press("again", "Enter")
     page.wait_for_url(re.compile("seed2$"))
-    while focused(page) != "The numbers":
-        page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    press("The numbers", "Enter")
     page.wait_for_function("document.querySelectorAll('[data-part=rows] tr').length === 21")
 
 
-def test_width_ten_thousand_is_drawn_while_one_looks(site, visit):
+def test_a_million_wide_streams_and_the_page_stays_awake(site, visit):
     page = visit(site + EXPLORER + "#n8-d10000-depth30-runs5-digits")
     page.wait_for_selector(DONE, timeout=10_000)  # under a second on a machine that is not busy
-
-
-def test_a_million_wide_streams_and_the_page_stays_awake(site, visit):
     page = visit(site + EXPLORER + "#n16-d1000000-depth200-runs10-digits")
-    page.evaluate(
-        """() => {
-            window.ticks = [performance.now()];
-            setInterval(() => window.ticks.push(performance.now()), 20);
-        }"""
-    )
+    page.evaluate("() => { window.ticks = [performance.now()]; setInterval(() => ticks.push(performance.now()), 20) }")
     page.wait_for_function("document.querySelector('[data-part=progress]').value > 0", timeout=60_000)
     page.wait_for_timeout(3000)
     ticks = page.evaluate("window.ticks")

@@ -20,9 +20,7 @@ def test_figures_stand_on_the_dark_page_itself(site, visit, address):
     page = visit(site + address, dark=True)
     page.wait_for_load_state("networkidle")
     page.add_style_tag(content=".bd-header-article, .bd-header { display: none !important }")  # it would lie on top
-    ground = [
-        int(c) for c in page.evaluate("getComputedStyle(document.body).backgroundColor").strip("rgb()").split(",")
-    ]
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)")
     page.wait_for_function("[...document.images].every((image) => image.complete)")
     for figure in page.locator(FIGURES).all():
         figure.scroll_into_view_if_needed()
@@ -36,9 +34,8 @@ def test_figures_stand_on_the_dark_page_itself(site, visit, address):
 def test_print_is_light_in_dark_mode_too(site, visit, address):
     page = visit(site + address, dark=True)
     page.emulate_media(media="print")
-    for figure in page.locator(FIGURES).all():
-        assert figure.evaluate("image => getComputedStyle(image).filter") == "none"
-        assert figure.evaluate("image => getComputedStyle(image).mixBlendMode") == "normal"
+    style = "image => { const style = getComputedStyle(image); return [style.filter, style.mixBlendMode] }"
+    assert all(figure.evaluate(style) == ["none", "normal"] for figure in page.locator(FIGURES).all())
 
 
 def test_tables_and_code_end_where_a_phone_does(site, visit, address):

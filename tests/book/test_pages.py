@@ -18,14 +18,10 @@ EQUATIONS = {"exclude": [["mjx-container"]]}
 def violations(page, **options) -> list[str]:
     """What axe-core finds beyond :data:`KNOWN`, an element a line."""
     found = Axe().run(page, context=EQUATIONS, options=options).response["violations"]
-    lines = [
-        (rule["id"], " ".join(map(str, node["target"])), node["failureSummary"].split("\n")[-1].strip())
-        for rule in found
-        for node in rule["nodes"]
-    ]
+    nodes = [(rule["id"], " ".join(map(str, node["target"])), node) for rule in found for node in rule["nodes"]]
     return [
-        f"{rule}: {where}: {why}"
-        for rule, where, why in lines
+        f"{rule}: {where}: {node['failureSummary']}"
+        for rule, where, node in nodes
         if not any(rule == known and part in where for known, part, _ in KNOWN)
     ]
 
@@ -33,9 +29,7 @@ def violations(page, **options) -> list[str]:
 def test_light_offline_without_errors_and_accessible(site, visit, address):
     page = visit(site + address)
     page.wait_for_load_state("networkidle")
-    assert leaving(page) == []
-    assert page.failed == []
-    assert page.complaints == []
+    assert leaving(page) == page.failed == page.complaints == []
     # Equations are typeset, none in error.
     assert page.locator(".math:not(:has(mjx-container)):not(mjx-container *)").count() == 0
     assert page.locator("mjx-merror").count() == 0
@@ -58,9 +52,7 @@ def test_from_disk(disk, visit, address):
     if address == "search.html":
         pytest.skip("a browser lets no page on disk read others, which the search's excerpts need")
     page = visit(disk + address)
-    assert leaving(page) == []
-    assert page.failed == []
-    assert page.complaints == []
+    assert leaving(page) == page.failed == page.complaints == []
 
 
 @cache
@@ -70,9 +62,8 @@ def parsed(path):
 
 @cache
 def anchors(path) -> set[str]:
-    return {element["id"] for element in parsed(path).find_all(id=True)} | {
-        element["name"] for element in parsed(path).find_all("a", attrs={"name": True})
-    }
+    named = parsed(path).find_all("a", attrs={"name": True})
+    return {element["id"] for element in parsed(path).find_all(id=True)} | {element["name"] for element in named}
 
 
 def test_links_anchors_downloads_and_images_resolve(address):

@@ -18,8 +18,7 @@ def tree(tmp_path_factory):
 
     @cache
     def tree(name):
-        root = sweeping_book(tmp_path_factory.mktemp(name) / "book")
-        done = build(root)
+        done = build(root := sweeping_book(tmp_path_factory.mktemp(name) / "book"))
         assert done.returncode == 0, done.stdout + done.stderr
         return root
 

@@ -7,13 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
-from books import book, notebook
+from books import book, notebook, run
 
 from utils.claims import compare
 
@@ -40,6 +39,15 @@ from utils.steps import step
 from utils.experiments.sweep import sweep
 sweep(step, [{"seed": seed} for seed in range(4)], jobs=2)
 """
+# Its first argument is Python to run before.
+GO = """
+import os, pathlib, sys, time
+from utils.steps import step
+from utils.experiments.sweep import sweep
+points = 4
+exec(" ".join(sys.argv[1:]))
+print(sweep(step, [{"seed": seed} for seed in range(points)], jobs=1).to_csv())
+"""
 
 
 def sweeping_book(root: Path) -> Path:
@@ -59,27 +67,23 @@ def environment(root: Path, pause: float = 0.0, **others: str) -> dict[str, str]
     return {name: value for name, value in os.environ.items() if name != "COMPANION_SCHEDULER"} | ours | others
 
 
-def build(root: Path, **options) -> subprocess.CompletedProcess:
+def build(root: Path) -> subprocess.CompletedProcess:
     """``python -m utils.build`` in a book."""
-    command = [sys.executable, "-m", "utils.build"]
-    return subprocess.run(
-        command, cwd=root, env=environment(root, **options), capture_output=True, text=True, timeout=300
-    )
+    return run(root, "utils.build", env=environment(root))
+
+
+def go(root: Path, *arguments: str, **options) -> subprocess.CompletedProcess | subprocess.Popen:
+    """A sweep of the book's step alone: :data:`GO`, in a process; with options for it, one that is not waited for."""
+    (root / "go.py").write_text(GO)
+    env = environment(root, PYTHONPATH=str(root))
+    if options:
+        return subprocess.Popen([sys.executable, "go.py", *arguments], cwd=root, env=env, text=True, **options)
+    return run(root, "go.py", *arguments, env=env)
 
 
 def lines(root: Path) -> list[str]:
     """What the points noted so far."""
     return (root / "log").read_text().splitlines() if (root / "log").exists() else []
-
-
-def until(condition, *, seconds: float = 120, process: subprocess.Popen | None = None):
-    """Wait for something to be true and return it; fail if it takes too long or the process is over first."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        assert process is None or process.poll() is None, f"over too early: {process.communicate()}"
-        time.sleep(0.02)
-    return value
 
 
 def kill(process: psutil.Process | subprocess.Popen) -> None:
@@ -95,24 +99,19 @@ def result(root: Path) -> dict[str, object]:
     for path in sorted((out / "executed").iterdir()):
         cells = nbformat.read(path, as_version=4).cells
         # Progress bars are on the error stream, and say how long things took.
-        shown[path.name] = [
-            [output for output in cell.get("outputs", []) if output.get("name") != "stderr"] for cell in cells
-        ]
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        shown[path.name] = [output for output in outputs if output.get("name") != "stderr"]
     for path in sorted((out / "html").rglob("*.html")):
         if path.name != "second.html":  # the progress bar again
-            shown[path.relative_to(out).as_posix()] = re.sub(
-                r">\d+ s( \([\d.]+ min\))?<", "><", path.read_text(encoding="utf-8")
-            )
+            text = path.read_text(encoding="utf-8")
+            shown[path.relative_to(out).as_posix()] = re.sub(r">\d+ s( \([\d.]+ min\))?<", "><", text)
     return shown
 
 
 def leftovers(root: Path) -> list[str]:
     """Temporary files anywhere in a book."""
-    return sorted(
-        path.relative_to(root).as_posix()
-        for path in root.rglob(".*")
-        if path.is_file() and path.name not in (".digest", ".buildinfo", ".nojekyll")
-    ) + sorted(path.relative_to(root).as_posix() for path in (root / "store").rglob("*.scratch"))
+    hidden = [path for path in root.rglob(".*") if path.name not in (".digest", ".buildinfo", ".nojekyll")]
+    return sorted(str(path) for path in (*hidden, *(root / "store").rglob("*.scratch")) if path.is_file())
 
 
 def namespace(*flags: str) -> list[str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 import points
 import pytest
-from faulty import kill, namespace, until
+from books import until
+from faulty import kill, namespace
 
 from utils.experiments.sweep import OtherCode, sweep
 from utils.files import ROOT
@@ -27,12 +28,8 @@ def cluster(tmp_path):
 
     def start(*command, code=ROOT, store, name):
         path = os.pathsep.join(map(str, [code, code / "tests"])) if code else ""
-        env = os.environ | {
-            "PYTHONPATH": path,
-            "COMPANION_STORE": str(store),
-            "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error",
-        }
-        env.pop("COMPANION_SCHEDULER", None)
+        env = {"PYTHONPATH": path, "COMPANION_STORE": str(store), "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error"}
+        env = {name: value for name, value in os.environ.items() if name != "COMPANION_SCHEDULER"} | env
         with (tmp_path / f"{name}.log").open("w") as log:
             running.append(subprocess.Popen(command, cwd=tmp_path, env=env, stdout=log, stderr=log))
         return running[-1]
@@ -48,8 +45,7 @@ def cluster(tmp_path):
             for i in range(workers)
         ]  # fmt: skip
         for i in range(workers):
-            log = tmp_path / f"worker{i}.log"
-            until(lambda log=log: log.exists(), process=hands[i])
+            until((tmp_path / f"worker{i}.log").exists, process=hands[i])
         return json.loads(file.read_text())["address"], hands
 
     yield cluster
@@ -135,6 +131,12 @@ def test_a_killed_worker_costs_only_its_point(tmp_path, monkeypatch, cluster):
     assert not list(store.rglob("*.scratch")) and len(list(store.rglob("*.json"))) == 4
 
 
+def refused(tmp_path, monkeypatch, address, error, words):
+    """A sweep there raises, and waits for nothing."""
+    with scheduler(monkeypatch, address), pytest.raises(error, match=words):
+        sweep(points.dice, GRID, store=tmp_path / "store")
+
+
 def test_workers_with_other_code_are_told_apart(tmp_path, monkeypatch, cluster):
     other = tmp_path / "other"
     shutil.copytree(ROOT / "utils", other / "utils")
@@ -143,27 +145,13 @@ def test_workers_with_other_code_are_told_apart(tmp_path, monkeypatch, cluster):
     with (other / "utils" / "seeding.py").open("a") as file:
         file.write("\n# another day's code\n")
     address, _ = cluster(workers=1, worker_code=other)
-    with (
-        scheduler(monkeypatch, address),
-        pytest.raises(OtherCode, match=r"digest \w{12}\) than the caller \(digest \w{12}\)"),
-    ):
-        sweep(points.dice, GRID, store=tmp_path / "store")
+    refused(tmp_path, monkeypatch, address, OtherCode, r"digest \w{12}\) than the caller \(digest \w{12}\)")
     assert not list((tmp_path / "store").rglob("*.json"))
 
 
-def test_a_scheduler_without_the_code_is_named_instead_of_waited_for(tmp_path, monkeypatch, cluster):
+def test_a_scheduler_without_the_code_or_that_is_not_there_is_named(tmp_path, monkeypatch, cluster):
     address, _ = cluster(workers=1, scheduler_code=None)
-    with (
-        scheduler(monkeypatch, address),
-        pytest.raises(OtherCode, match=r"a Dask scheduler cannot import utils.experiments.sweep"),
-    ):
-        sweep(points.dice, GRID, store=tmp_path / "store")
-
-
-def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
+    refused(tmp_path, monkeypatch, address, OtherCode, "a Dask scheduler cannot import utils.experiments.sweep")
     monkeypatch.setattr("utils.experiments.sweep.PATIENCE", 1)
-    with (
-        scheduler(monkeypatch, "tcp://127.0.0.1:9"),
-        pytest.raises(ConnectionError, match="no Dask scheduler answers there"),
-    ):
-        sweep(points.dice, GRID, store=tmp_path / "store")
+    nobody = "no Dask scheduler answers there"
+    refused(tmp_path, monkeypatch, "tcp://127.0.0.1:9", ConnectionError, nobody)

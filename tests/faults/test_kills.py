@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import psutil
 import pytest
-from faulty import build, environment, kill, leftovers, lines, result, until
+from books import until
+from faulty import build, environment, go, kill, leftovers, lines, result
 
 from utils.experiments.sweep import _stored
 
@@ -18,34 +20,31 @@ def test_two_builds_from_clean_agree(undisturbed):
     assert one.keys() == two.keys() and one == two
 
 
+def those(processes, condition):
+    """Of some processes those of which a condition holds; one that is gone by now is none of them."""
+    found = []
+    for process in processes:
+        with suppress(psutil.Error):
+            found += [process] if condition(process) else []
+    return found
+
+
 def descendants(process, *words):
     """Processes below one whose command lines hold all the words."""
-    found = []
-    for child in psutil.Process(process.pid).children(recursive=True):
-        try:
-            if all(word in " ".join(child.cmdline()) for word in words):
-                found.append(child)
-        except psutil.NoSuchProcess:
-            pass
-    return found
+    children = psutil.Process(process.pid).children(recursive=True)
+    return those(children, lambda child: all(word in " ".join(child.cmdline()) for word in words))
 
 
 def of_book(root):
     """Processes that belong to a book, wherever they hang."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("FAULT_LOG") == str(root / "log") and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            pass
-    return found
+    living = those(psutil.process_iter(), lambda process: process.status() != psutil.STATUS_ZOMBIE)
+    return those(living, lambda process: process.environ().get("FAULT_LOG") == str(root / "log"))
 
 
 VICTIMS = {
     "kernel": (("ipykernel_launcher",), 1, "Kernel died"),
     "worker": (("loky", "--process-name"), 1, "A worker process managed by the executor was unexpectedly terminated"),
-    "runner": (("utils.run", "second"), 1, "second: FAILED"),
+    "runner": ((), 1, "second: FAILED"),
     "build": ((), -signal.SIGKILL, ""),
 }
 
@@ -63,14 +62,13 @@ def test_a_kill_in_the_middle_costs_only_what_was_not_finished(root, undisturbed
     if victim == "build":
         os.killpg(started.pid, signal.SIGKILL)
     else:
-        sweeping = [p for p in descendants(started, "utils.run") if "second" in " ".join(p.cmdline())]
-        kill(descendants(sweeping[0], *words)[0] if victim != "runner" else sweeping[0])
+        runner = descendants(started, "utils.run", "second")[0]
+        kill(runner if victim == "runner" else descendants(runner, *words)[0])
     assert started.wait(timeout=120) == status, said.read_text()
     assert message in said.read_text()
 
     assert not (root / "_build" / "html").exists() and not (root / "_build" / "claims.json").exists()
-    entries = list((root / "store").rglob("*.json"))
-    assert all(_stored(path) for path in entries if not path.name.startswith("."))
+    assert all(_stored(path) for path in (root / "store").rglob("[!.]*.json"))
     until(lambda: not of_book(root), seconds=60)  # no kernel, no worker runs on
     before = lines(root)
     finished = [line.split()[1] for line in before if line.startswith("end")]
@@ -95,57 +93,38 @@ def test_a_killed_runner_leaves_nothing_that_piles_up(root):
     assert len(leftovers(root)) == 2, "both live"
     kill(first), kill(second)
     first.wait(), second.wait()
-    done = subprocess.run(command, cwd=root, env=environment(root), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert subprocess.run(command, cwd=root, env=environment(root)).returncode == 0
     assert [path.name for path in target.parent.iterdir()] == ["second.ipynb"]
 
 
 def test_a_writer_killed_before_its_file_is_in_place_is_not_believed(root):
     """Kill -9 between writing a finished cell and moving it into place; the next sweep computes it and clears up."""
-    script = (
-        "import os, pathlib, sys\n"
-        "from utils.steps import step\n"
-        "from utils.experiments.sweep import sweep\n"
-        "if len(sys.argv) > 1:\n"
-        "    pathlib.Path.replace = lambda *a: os.kill(os.getpid(), 9)\n"
-        "print(sweep(step, [{'seed': s} for s in range(3)], jobs=1).to_csv())\n"
-    )
-    (root / "go.py").write_text(script)
-    options = {"cwd": root, "env": environment(root, PYTHONPATH=str(root)), "capture_output": True, "text": True}
-    killed = subprocess.run([sys.executable, "go.py", "killed"], **options)
+    killed = go(root, "pathlib.Path.replace = lambda *a: os.kill(os.getpid(), 9)")
     assert killed.returncode == -signal.SIGKILL and len(leftovers(root)) == 1
-    done = subprocess.run([sys.executable, "go.py"], **options)
+    done = go(root)
     assert done.returncode == 0, done.stderr
     assert leftovers(root) == [] and lines(root).count("start 0") == 2
-    assert len(list((root / "store" / "step").iterdir())) == 3
+    assert len(list((root / "store" / "step").iterdir())) == 4
 
 
 def test_two_runs_of_one_sweep_at_once_do_not_harm_each_other(root):
     """One is held up just before its first cell is in place; the other overtakes it, and then both end well."""
-    (root / "go.py").write_text(
-        "import pathlib, sys, time\n"
-        "from utils.steps import step\n"
-        "from utils.experiments.sweep import sweep\n"
-        "replace = pathlib.Path.replace\n"
-        "def wait(*a):\n"
-        "    while not pathlib.Path('go').exists():\n"
-        "        time.sleep(0.02)\n"
-        "    return replace(*a)\n"
-        "if len(sys.argv) > 1:\n"
-        "    pathlib.Path.replace = wait\n"
-        "print(sweep(step, [{'seed': s} for s in range(3)], jobs=1).to_csv())\n"
-    )
-    env = environment(root, PYTHONPATH=str(root))
-    held = subprocess.Popen([sys.executable, "go.py", "held"], cwd=root, env=env, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    wait = """if 1:
+        replace = pathlib.Path.replace
+        def wait(*arguments):
+            while not pathlib.Path("go").exists():
+                time.sleep(0.02)
+            return replace(*arguments)
+        pathlib.Path.replace = wait"""
+    held = go(root, wait, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     until(lambda: leftovers(root), process=held)
-    other = subprocess.run([sys.executable, "go.py"], cwd=root, env=env, capture_output=True, text=True)
+    other = go(root)
     (root / "go").touch()
     out, err = held.communicate(timeout=60)
     assert (held.returncode, other.returncode) == (0, 0), err + other.stderr
-    assert out == other.stdout and out.count("\n") == 5
-    assert [lines(root).count(f"start {seed}") for seed in range(3)] == [2, 1, 1], "what one has done, the other uses"
-    assert leftovers(root) == [] and len(list((root / "store" / "step").iterdir())) == 3
+    assert out == other.stdout and out.count("\n") == 6
+    assert [lines(root).count(f"start {seed}") for seed in range(4)] == [2, 1, 1, 1], "what one has, the other uses"
+    assert leftovers(root) == [] and len(list((root / "store" / "step").iterdir())) == 4
 
 
 def test_a_store_written_by_other_code_is_not_used(built, undisturbed):
@@ -162,18 +141,11 @@ def test_a_store_written_by_other_code_is_not_used(built, undisturbed):
 
 def test_code_edited_under_a_running_kernel_is_not_mistaken_for_what_runs(root):
     """The kernel has the module as it was; its results must not be stored as those of the file as it is now."""
-    script = (
-        "import pathlib\n"
-        "from utils.steps import step\n"
-        "from utils.experiments.sweep import sweep\n"
-        "sweep(step, [{'seed': 0}], jobs=1)\n"
-        "file = pathlib.Path('utils/steps.py')\n"
-        "file.write_text(file.read_text().replace('generator_for(seed,', 'generator_for(seed + 1,'))\n"
-        "sweep(step, [{'seed': 0}], jobs=1)\n"
-    )
-    (root / "go.py").write_text(script)
-    env = environment(root, PYTHONPATH=str(root))
-    done = subprocess.run([sys.executable, "go.py"], cwd=root, env=env, capture_output=True, text=True)
+    edit = """if 1:
+        sweep(step, [{"seed": 9}], jobs=1)
+        file = pathlib.Path("utils/steps.py")
+        file.write_text(file.read_text().replace("generator_for(seed,", "generator_for(seed + 1,"))"""
+    done = go(root, edit)
     assert done.returncode == 1 and "restart the workers, or the notebook's kernel" in done.stderr
     assert len(list((root / "store" / "step").iterdir())) == 1
 
