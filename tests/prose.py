@@ -54,5 +54,13 @@ def prose(path: Path) -> Iterator[str]:
 
 def written() -> list[Path]:
     """Files with prose."""
-    kinds = ("*.md", "book/*.md", "book/api/*.md", "notebooks/*.ipynb", "utils/**/*.py", "utils/claims/data/*.yml", "utils/**/*.j2")
+    kinds = (
+        "*.md",
+        "book/*.md",
+        "book/api/*.md",
+        "notebooks/*.ipynb",
+        "utils/**/*.py",
+        "utils/claims/data/*.yml",
+        "utils/**/*.j2",
+    )
     return sorted(path for kind in kinds for path in ROOT.glob(kind))

@@ -52,12 +52,6 @@ def test_centring_takes_the_constant_away_and_a_dead_sample_stays_dead():
     assert torch.isfinite(c).all() and c[2].abs().max() == 0
 
 
-<<<<<<< HEAD
-def test_leading_dimensions_are_independent_runs():
-    c = gram(last(h=BATCH.expand(2, 3, -1, -1)))
-    assert c.shape == (2, 3, 4, 4) and not torch.allclose(c[0, 0], c[1, 2])
-
-
 @pytest.mark.parametrize("method", ["exact", "direct"])
 def test_several_activations_at_once_keep_apart(method):
     """With the exact sampler each one gives what it gives alone, from the same normal variates."""
@@ -74,8 +68,6 @@ def test_several_activations_at_once_keep_apart(method):
     torch.testing.assert_close(orthogonality_gap(other).mean(1).flip(0), gaps, atol=0.05, rtol=0)
 
 
-=======
->>>>>>> origin/h-tests
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [

@@ -19,6 +19,10 @@ from utils.seeding import generator_for
 X, Y, X_TEST, Y_TEST = task("digits", scale="symmetric")
 
 
+def held_out(network):
+    return accuracy(network, X_TEST, Y_TEST, replicas=2)
+
+
 def built(seeds, depth=3, **options):
     network = mlp(features=64, width=16, depth=depth, classes=10, replicas=len(seeds), **options)
     standard(network, "xavier", generators=[generator_for(seed, "weights") for seed in seeds])
@@ -27,58 +31,14 @@ def built(seeds, depth=3, **options):
 
 def trained(seeds, *, network=None, labels=Y, **options):
     network = network or built(seeds)
-<<<<<<< HEAD
-    if "watch_at" in options:
-        options["watch"] = partial(gaps, probe=X_TEST[:16].T.expand(len(seeds), -1, -1))
-    return network, train(
-        network, X, Y, seeds=seeds, learning_rate=learning_rate, batch_size=100, steps=steps, **options
-    )
-
-
-def held_out(network):
-    return accuracy(network, X_TEST, Y_TEST, replicas=2)
-
-
-def test_one_replica_trains_as_a_plain_torch_loop_does():
-    """Same start, same batches, torch's modules and optimiser, one run at a time: the same losses and weights."""
-    seed = 3
-    network, history = trained([2, seed], steps=20)
-    reference = built([seed])
-    layers = []
-    for module in linear_maps(reference):
-        linear = nn.Linear(module.weight.shape[2], module.weight.shape[1], bias=False)
-        linear.weight = nn.Parameter(module.weight[0].detach().clone())
-        layers += [linear, nn.ReLU()]
-    plain = nn.Sequential(*layers[:-1])
-    optimiser = torch.optim.SGD(plain.parameters(), lr=0.05)
-    losses = []
-    for step in range(20):
-        epoch, position = divmod(step, len(X) // 100)
-        order = torch.randperm(len(X), generator=generator_for(seed, "order", epoch))
-        batch = order[position * 100 : (position + 1) * 100]
-        loss = nn.functional.cross_entropy(plain(X[batch]), Y[batch])
-        losses.append(loss.item())
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    torch.testing.assert_close(history.loss[:, 1], torch.tensor(losses), rtol=1e-4, atol=1e-4)
-    for module, linear in zip(linear_maps(network), plain[::2], strict=True):
-        torch.testing.assert_close(module.weight[1], linear.weight, rtol=1e-3, atol=1e-4)
-
-
-@pytest.mark.parametrize("norm", [None, "batch", "weight"])
-def test_each_replica_is_clipped_as_torch_clips_it_alone(norm):
-    """Two replicas together, the second with much the larger gradient; each as a plain loop with clip_grad_norm_."""
-    clip, learning_rate = 0.3, 0.2
-=======
-    common = {"learning_rate": 0.05, "batch_size": 100, "steps": 30, "probe": X_TEST[:16].T.expand(len(seeds), -1, -1)}
+    common = {"learning_rate": 0.05, "batch_size": 100, "steps": 30}
+    common["watch"] = partial(gaps, probe=X_TEST[:16].T.expand(len(seeds), -1, -1))
     return network, train(network, X, labels, seeds=seeds, **common | options)
 
 
 @pytest.mark.parametrize(("norm", "clip"), [(None, None), (None, 0.3), ("batch", 0.3), ("weight", 0.3)])
 def test_each_replica_trains_and_is_clipped_as_in_a_plain_torch_loop_alone(norm, clip):
     """Two replicas together, the second with much the larger gradient; the same start and batches for it alone."""
->>>>>>> origin/h-tests
 
     def start(seeds):
         network = built(seeds, norm=None if norm == "weight" else norm)
@@ -111,16 +71,10 @@ def test_each_replica_trains_and_is_clipped_as_in_a_plain_torch_loop_alone(norm,
 def test_dropout_follows_from_the_seeds_and_is_off_in_what_is_measured():
     def run(seeds):
         torch.rand(1)  # the stream others use has moved on
-<<<<<<< HEAD
-        before = torch.random.get_rng_state()
-        _, history = trained(seeds, steps=15, network=network, watch_at=[0, 15])
-        assert torch.equal(held_out(network), held_out(network)) and network.training
-        assert torch.equal(torch.random.get_rng_state(), before), "put back as it was"
-=======
         before, network = torch.random.get_rng_state(), built(seeds, dropout=0.3)
-        _, history = trained(seeds, steps=15, network=network, watch_at=[0, 15], held_out=(X_TEST, Y_TEST))
+        _, history = trained(seeds, steps=15, network=network, watch_at=[0, 15])
+        assert torch.equal(held_out(network), held_out(network))
         assert torch.equal(torch.random.get_rng_state(), before) and network.training, "put back as they were"
->>>>>>> origin/h-tests
         return history
 
     first, again, quiet = run([0, 1]), run([0, 1]), trained([0, 1], steps=15)[1]
@@ -150,9 +104,7 @@ def test_training_learns_and_what_is_watched_is_true():
 def test_labels_at_random_are_not_learnt_on_held_out_images():
     """The negative control of every accuracy here: shuffled labels leave chance."""
     shuffled = Y[torch.randperm(len(Y), generator=generator_for("shuffle"))]
-<<<<<<< HEAD
-    network = built([0, 1])
-    history = train(network, X, shuffled, seeds=[0, 1], learning_rate=0.05, batch_size=100, steps=150)
+    network, history = trained([0, 1], labels=shuffled, steps=150)
     assert (held_out(network) < 0.25).all() and history.loss[-10:].mean() > 2
 
 
@@ -163,10 +115,6 @@ def test_learning_rates_tried_together_are_tried_as_alone():
         for replica, rate in enumerate((0.2, 0.02)):
             _, alone = trained([3], learning_rate=rate, network=built([3], norm=norm))
             torch.testing.assert_close(together.loss[:, replica], alone.loss[:, 0], rtol=1e-3, atol=1e-4)
-=======
-    _, history = trained([0], labels=shuffled, steps=150, watch_at=[150], held_out=(X_TEST, Y_TEST))
-    assert history.watched[-1]["accuracy"] < 0.25 and history.loss[-10:].mean() > 2
->>>>>>> origin/h-tests
 
 
 def test_gradient_norms_are_those_of_each_replica():
@@ -236,7 +184,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path):
     assert list(tmp_path.glob("state*")) == [state]
     assert start("go").communicate()[0] == "saved 30\n", "goes on from step 20"
     loss, watched = torch.load(tmp_path / "state.result")
-    _, undisturbed = trained([0, 1], watch_at=[0, 10, 20, 30], held_out=(X_TEST, Y_TEST))
+    _, undisturbed = trained([0, 1], watch_at=[0, 10, 20, 30])
     assert torch.equal(loss, undisturbed.loss) and not state.exists()
     for a, b in zip(watched, undisturbed.watched, strict=True):
         assert all(torch.equal(torch.as_tensor(a[name]), torch.as_tensor(b[name])) for name in b)
@@ -257,7 +205,7 @@ def test_a_corrupt_checkpoint_is_not_trusted(tmp_path, damage):
         ({"clip": 0.0}, "clip=0.0"),
         ({"watch_at": [31]}, r"watch_at=\[31\]: expected steps from 0 to 30"),
         ({"batch_size": 2000}, "batch_size=2000, expected 1 to 1437"),
-        ({"probe": X_TEST[:16].T.expand(2, -1, -1)}, "seeds: 1 for 2 replicas"),
+        ({"learning_rate": [0.1, 0.2]}, "learning_rate: 2 for 1 seeds"),
     ],
 )
 def test_bad_settings_are_named(options, message):
@@ -265,16 +213,6 @@ def test_bad_settings_are_named(options, message):
         trained([0], **options)
 
 
-<<<<<<< HEAD
-def test_sizes_are_checked():
-    with pytest.raises(ValueError, match="batch_size=2000, expected 1 to 1437"):
-        train(built([0]), X, Y, seeds=[0], learning_rate=0.1, batch_size=2000, steps=1)
-    with pytest.raises(ValueError, match="learning_rate: 2 for 1 seeds"):
-        train(built([0]), X, Y, seeds=[0], learning_rate=[0.1, 0.2], batch_size=10, steps=1)
-
-
-=======
->>>>>>> origin/h-tests
 def test_a_convnets_layers_are_watched_too():
     network = convnet(depth=5, channels=(2, 3, 4), image_channels=1, side=16, classifier=8, dropout=0.0)
     standard(network, "xavier", generators=[generator_for(0)])

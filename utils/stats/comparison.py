@@ -135,4 +135,6 @@ def explained(table: pd.DataFrame, measure: str, outcome: str) -> np.ndarray:
     >>> explained(runs, "gap", "loss").round(4)  # one order, whatever the scale
     array([1.])
     """
-    return np.array([scipy.stats.spearmanr(rows[measure], rows[outcome]).statistic ** 2 for _, rows in table.groupby("seed")])
+    return np.array(
+        [scipy.stats.spearmanr(rows[measure], rows[outcome]).statistic ** 2 for _, rows in table.groupby("seed")]
+    )
