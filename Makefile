@@ -61,7 +61,7 @@ test-book: $(BROWSER)
 			echo "make test-book needs Chromium: install it (Debian: apt install chromium) or set CHROMIUM to its path" >&2; exit 1; \
 		fi; \
 	fi
-	@$(BIN)/python -m pytest tests/book $(TWO)
+	@$(BIN)/python -m pytest tests/book -n 2
 
 mutation: $(READY)
 	@$(BIN)/python -m utils.mutation.suite --form long

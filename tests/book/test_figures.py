@@ -5,42 +5,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
-from bs4 import BeautifulSoup
 from built import HTML
-
-# Notebooks whose figures are still to be drawn by utils.plotting.panels: take one off when it is converted.
-OLD = ("01_", "02_", "03_", "05_", "06_", "08_", "09_", "10_", "11_", "intro")
-# Pixels of the screen.
-LABELS, TICKS = 11, 9
-READ = """() => Promise.all([...document.querySelectorAll("main figure img")].map(async (image) => {
-    await image.decode();
-    const svg = new DOMParser().parseFromString(await (await fetch(image.currentSrc)).text(), "image/svg+xml");
-    const { labels, ticks } = svg.documentElement.dataset;
-    return [image.closest("figure").id, image.getBoundingClientRect().width / image.naturalWidth, labels, ticks];
-}))"""
-
-
-@pytest.fixture
-def figures(address):
-    """The figures of a page, parsed."""
-    if any(name in address for name in OLD):
-        pytest.skip("its figures are still to be converted")
-    page = BeautifulSoup((HTML / address).read_text(encoding="utf-8"), "html.parser")
-    return [figure for figure in page.select("main figure") if figure.select("img[src*='_images']")]
-
-
-def test_words_in_figures_can_be_read(site, visit, address, figures):
-    if not figures:
-        return
-    page, small = visit(site + address, width=1400), []
-    for width in (1400, 1200, 768, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(100)
-        for name, scale, labels, ticks in page.evaluate(READ):
-            assert labels, f"{name} was not drawn by utils.plotting"
-            if float(labels) * scale < LABELS or float(ticks) * scale < TICKS:
-                small.append(f"{name} at {width}: labels {float(labels) * scale:.1f}, ticks {float(ticks) * scale:.1f}")
-    assert small == []
 
 
 def test_no_words_in_figures_touch_or_are_cut_off():

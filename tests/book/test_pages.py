@@ -1,16 +1,28 @@
 """Every page: offline, without errors, readable by everyone, at every width; and every link leads somewhere."""
 
+import io
 from functools import cache
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from built import HTML, is_ours, leaving
+from PIL import Image
 
 # What the theme brings and nothing of ours can mend: (rule, part of the element's selector, reason). Nothing at present:
 # book/_ext/finish.py and book/_static/mended.css mend what it gets wrong.
 KNOWN = []
+FIGURES = "main figure img, main div.cell_output img"
+# Least size of words in figures, in pixels of the screen.
+LABELS, TICKS = 11, 9
+READ = """() => Promise.all([...document.querySelectorAll("main figure img")].map(async (image) => {
+    await image.decode();
+    const svg = new DOMParser().parseFromString(await (await fetch(image.currentSrc)).text(), "image/svg+xml");
+    const { labels, ticks } = svg.documentElement.dataset;
+    return [image.closest("figure").id, image.getBoundingClientRect().width / image.naturalWidth, labels, ticks];
+}))"""
 # Equations are left to MathJax: what it shows is for the eye alone, beside it stands MathML for everyone else.
 EQUATIONS = {"exclude": [["mjx-container"]]}
 
@@ -26,10 +38,12 @@ def violations(page, **options) -> list[str]:
     ]
 
 
-def test_light_offline_without_errors_and_accessible(site, visit, address):
-    page = visit(site + address)
+def test_light_offline_without_errors_and_accessible(opened, address):
+    page = opened(address)
     page.wait_for_load_state("networkidle")
-    assert leaving(page) == page.failed == page.complaints == []
+    assert leaving(page) == []
+    assert page.failed == []
+    assert page.complaints == []
     # Equations are typeset, none in error.
     assert page.locator(".math:not(:has(mjx-container)):not(mjx-container *)").count() == 0
     assert page.locator("mjx-merror").count() == 0
@@ -37,15 +51,60 @@ def test_light_offline_without_errors_and_accessible(site, visit, address):
     assert violations(page) == []
 
 
-def test_dark_accessible(site, visit, address):
-    page = visit(site + address, dark=True)
-    assert page.locator("html").get_attribute("data-theme") == "dark"
-    assert violations(page, runOnly=["color-contrast", "link-in-text-block"]) == []  # the modes differ in colours alone
-
-
-def test_phone_without_sideways_scrolling(site, visit, address):
-    page = visit(site + address, width=390)
+def test_on_a_phone_nothing_is_cut_off_and_nothing_scrolls_sideways(opened, address):
+    page = opened(address, width=390)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)  # tables are fitted once equations are typeset
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll("main table, main div.highlight pre")]
+            .filter((part) => part.offsetParent && !part.closest("mjx-container"))
+            .filter((part) => part.getBoundingClientRect().right > innerWidth || part.scrollWidth > part.clientWidth + 1)
+            .map((part) => part.textContent.trim().slice(0, 60))"""
+    )
+    assert cut == []
+
+
+def test_dark_accessible(opened, address):
+    page = opened(address, dark=True)
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert violations(page, runOnly=["color-contrast", "link-in-text-block"]) == []  # the modes differ in colors alone
+
+
+def test_print_is_light_in_dark_mode_too(opened, address):
+    page = opened(address, dark=True)
+    page.emulate_media(media="print")
+    style = "image => { const style = getComputedStyle(image); return [style.filter, style.mixBlendMode] }"
+    assert all(figure.evaluate(style) == ["none", "normal"] for figure in page.locator(FIGURES).all())
+
+
+def test_figures_are_on_the_dark_page_itself(opened, address):
+    page = opened(address, dark=True)
+    page.wait_for_load_state("networkidle")
+    page.add_style_tag(content=".bd-header-article, .bd-header { display: none !important }")  # it would lie on top
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)")
+    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    for figure in page.locator(FIGURES).all():
+        figure.scroll_into_view_if_needed()
+        page.wait_for_timeout(100)  # what lies above may still grow
+        shown = np.asarray(Image.open(io.BytesIO(figure.screenshot())).convert("RGB")).astype(int)
+        for corner in (shown[2, 2], shown[2, -3], shown[-3, 2], shown[-3, -3]):
+            assert np.abs(corner - ground).max() <= 3, figure.get_attribute("alt")
+        assert shown.max() > 180  # axes and words are light
+
+
+def test_words_in_figures_can_be_read(opened, address, figures):
+    if not figures:
+        return
+    small = []
+    for width in (1400, 1200, 768, 390):
+        page = opened(address, width=width)
+        page.wait_for_timeout(100)
+        for name, scale, labels, ticks in page.evaluate(READ):
+            assert labels, f"{name} was not drawn by utils.plotting"
+            if float(labels) * scale < LABELS or float(ticks) * scale < TICKS:
+                small.append(f"{name} at {width}: labels {float(labels) * scale:.1f}, ticks {float(ticks) * scale:.1f}")
+    assert small == []
 
 
 def test_from_disk(disk, visit, address):
@@ -101,6 +160,33 @@ def test_search_finds_the_width_floor(site, visit):
     page = visit(site + "search.html?q=width+floor")
     page.wait_for_selector("#search-results li a")
     assert page.locator("#search-results li a[href*='02_width_floor']").count() >= 1
+    page.wait_for_selector("#search-results li p")
+    assert not {"\\(", "\\["} & {
+        part for text in page.locator("#search-results").all_inner_texts() for part in text.split()
+    }
+
+
+def test_one_button_shows_all_code_and_the_choice_is_kept(site, visit):
+    page = visit(site + "notebooks/02_width_floor.html")
+    code = page.locator(".cell:not(.tag_parameters) .cell_input .highlight")
+    assert not any(one.is_visible() for one in code.all())
+    page.get_by_role("button", name="Show code").click()
+    page.goto(site + "notebooks/03_gaussian_contraction.html")
+    assert code.count() and all(one.is_visible() for one in code.all())
+    page.get_by_role("button", name="Hide code").click()
+    assert not any(one.is_visible() for one in code.all())
+
+
+def test_a_reader_sees_a_figure_before_the_knobs(address):
+    page = parsed(HTML / address)
+    if knobs := page.select_one(".tag_parameters"):
+        assert knobs.find_previous("figure") is not None
+
+
+def test_the_first_use_of_a_word_leads_to_the_glossary(address):
+    links = [link["href"] for link in parsed(HTML / address).select("main a.term")]
+    assert len(links) == len(set(links)), "each once"
+    assert links or not address.startswith("notebooks/")
 
 
 def test_the_address_alone_opens_the_book(site, browser):
