@@ -46,19 +46,19 @@ def plain(network, replica, norm=None, activation=nn.ReLU):
 def test_each_replica_is_and_learns_as_the_network_of_torchs_own_modules(norm, activation):
     """Twenty steps of SGD through gains, biases and the norms of weights: what moves is what torch would move."""
     own = None if norm == "weight" else norm
-    network = built(norm=own, activation=activation)
-    alone = plain(network, 1, own, ACTIVATIONS[activation])
+    network = built(norm=own, activation=activation).double()
+    alone = plain(network, 1, own, ACTIVATIONS[activation]).double()
     if norm == "weight":
-        before = network(torch.ones(3, 12, 1))
+        before = network(torch.ones(3, 12, 1, dtype=torch.float64))
         weight_normalised(network)
-        torch.testing.assert_close(network(torch.ones(3, 12, 1)), before)
+        torch.testing.assert_close(network(torch.ones(3, 12, 1, dtype=torch.float64)), before)
         for module in alone[::2]:
             nn.utils.parametrizations.weight_norm(module)
-    x = torch.randn(3, 12, 20, generator=generator_for("x"))
+    x = torch.randn(3, 12, 20, generator=generator_for("x"), dtype=torch.float64)
     y = torch.arange(20) % 5
     together, apart = (torch.optim.SGD(model.parameters(), lr=0.1) for model in (network, alone))
     start = network(x).detach()
-    torch.testing.assert_close(start[1], alone(x[1].T).T, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(start[1], alone(x[1].T).T, rtol=1e-6, atol=1e-9)
     for _ in range(20):
         together.zero_grad()
         apart.zero_grad()
@@ -67,7 +67,7 @@ def test_each_replica_is_and_learns_as_the_network_of_torchs_own_modules(norm, a
         together.step()
         apart.step()
     assert (network(x)[1] - start[1]).abs().max() > 0.1
-    torch.testing.assert_close(network(x)[1], alone(x[1].T).T, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(network(x)[1], alone(x[1].T).T, rtol=1e-6, atol=1e-9)
 
 
 def test_dropout_is_off_in_evaluation_and_the_mode_is_put_back():

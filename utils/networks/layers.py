@@ -1,7 +1,7 @@
 """What networks are made of: linear maps, normalisations and activations, for several replicas at once.
 
-Columns are samples: a layer takes (replicas, features, samples) and no replica sees another. The normalisations and
-activations are torch's own modules.
+Columns are samples: a layer takes (replicas, features, samples) and no replica sees another. BN and the activations
+are torch's own modules.
 """
 
 import torch
@@ -91,11 +91,15 @@ class BatchNorm(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """torch's own ``LayerNorm``, each sample over its features, with a gain and a bias a replica.
+    """As torch's own ``LayerNorm``, each sample over its features, with a gain and a bias a replica.
 
     Parameters
     ----------
     replicas, width : int
+
+    Notes
+    -----
+    torch's own wants the features last. Turning every layer round and back takes longer than computing it where it is.
 
     Examples
     --------
@@ -105,20 +109,21 @@ class LayerNorm(nn.Module):
              [ 1.,  1.]]])
     """
 
+    EPS = 1e-5  # torch's default
+
     def __init__(self, replicas: int, width: int):
         super().__init__()
-        # torch's own gain and bias would be shared by the replicas; these do the same, one set each.
-        self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.gain = nn.Parameter(torch.ones(replicas, 1, width, dtype=torch.float32))
-        self.bias = nn.Parameter(torch.zeros(replicas, 1, width, dtype=torch.float32))
+        self.gain = nn.Parameter(torch.ones(replicas, width, 1, dtype=torch.float32))
+        self.bias = nn.Parameter(torch.zeros(replicas, width, 1, dtype=torch.float32))
 
     def forward(self, x: Tensor) -> Tensor:
         """(replicas, width, samples) to the same."""
-        return (self.norm(x.mT) * self.gain + self.bias).mT
+        x = x - x.mean(1, keepdim=True)
+        return torch.addcmul(self.bias, x * (x.square().mean(1, keepdim=True) + self.EPS).rsqrt(), self.gain)
 
 
 class RMSNorm(nn.Module):
-    """torch's own ``RMSNorm``, each sample over its features, with a gain a replica.
+    """As torch's own ``RMSNorm``, each sample over its features, with a gain a replica; see :class:`LayerNorm`.
 
     Parameters
     ----------
@@ -134,12 +139,11 @@ class RMSNorm(nn.Module):
 
     def __init__(self, replicas: int, width: int):
         super().__init__()
-        self.norm = nn.RMSNorm(width, elementwise_affine=False)
-        self.gain = nn.Parameter(torch.ones(replicas, 1, width, dtype=torch.float32))
+        self.gain = nn.Parameter(torch.ones(replicas, width, 1, dtype=torch.float32))
 
     def forward(self, x: Tensor) -> Tensor:
         """(replicas, width, samples) to the same."""
-        return (self.norm(x.mT) * self.gain).mT
+        return x * (x.square().mean(1, keepdim=True) + torch.finfo(x.dtype).eps).rsqrt() * self.gain  # torch's default
 
 
 #: Normalisations by the names that networks take.
