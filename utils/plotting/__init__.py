@@ -18,6 +18,7 @@ from utils.plotting.looks import (
     graded,
     look,
     shades,
+    sized,
 )
 from utils.plotting.readback import collisions, contents, least_fonts
 from utils.plotting.style import band, errorbars, means, table, ticks, use_style
@@ -50,6 +51,7 @@ __all__ = [
     "panels",
     "shades",
     "show",
+    "sized",
     "table",
     "ticks",
     "use_style",

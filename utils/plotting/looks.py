@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 __all__ = [
     "ACTIVATION_COLORS",
@@ -22,6 +23,7 @@ __all__ = [
     "graded",
     "look",
     "shades",
+    "sized",
 ]
 
 
@@ -114,7 +116,13 @@ LOOKS: dict[str, dict[str, Look]] = {
     },
 }
 #: The color scales of quantities with an order, dark to light; whatever else has one is as a learning rate.
-SCALES = {"width": "viridis", "batch size": "cividis", "learning rate": "copper"}
+SCALES = {
+    "width": LinearSegmentedColormap.from_list("width", ["#33081C", "#8A2A0E", "#C07A00", "#E8C400"]),
+    "batch size": LinearSegmentedColormap.from_list("batch size", ["#3B1780", "#7040BB", "#9F80DF", "#C7B2EF"]),
+    "learning rate": plt.get_cmap("copper"),
+}
+# Batch sizes by factors of √2 from 2 on, widths by factors of √10 from 4 on; the latter's marks come again far from their first place.
+BATCH_MARKERS, WIDTH_MARKERS = "o<s>^PvXph*", "ov^sXo<P>^vso8"
 GRADED_MARKERS = "os^vPX"
 GRADED_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 
@@ -139,7 +147,7 @@ def _only(part: str | None) -> dict:
     return {"line": {"marker": ""}, "marks": {"linestyle": "none"}}.get(part, {})
 
 
-def look(name: str, part: str | None = None) -> dict:
+def look(name: str, part: str | None = None, **more) -> dict:
     """How a thing is drawn, to ``axis.plot`` or ``axis.errorbar``.
 
     Parameters
@@ -148,6 +156,8 @@ def look(name: str, part: str | None = None) -> dict:
         Of :data:`LOOKS`.
     part : {"line", "marks"}, optional
         One of the two alone: a line where there is a point at every layer, marks where nothing lies between.
+    **more
+        What is to be different, or added.
 
     Returns
     -------
@@ -165,7 +175,7 @@ def look(name: str, part: str | None = None) -> dict:
     >>> look("bn", "marks")["linestyle"], look("bn", "line")["marker"]
     ('none', '')
     """
-    return _BY_NAME[name]._asdict() | _only(part)
+    return _BY_NAME[name]._asdict() | _only(part) | more
 
 
 def graded(count: int, quantity: str = "width", part: str | None = None) -> list[dict]:
@@ -197,6 +207,36 @@ def graded(count: int, quantity: str = "width", part: str | None = None) -> list
     return [Look(*one)._asdict() | _only(part) for one in looks]
 
 
+def sized(*, n: int | None = None, width: int | None = None, **more) -> dict:
+    """How a batch size or a width is drawn, the same in all figures, with a label.
+
+    Parameters
+    ----------
+    n, width : int
+        One of them.
+    **more
+        What is to be different, or added.
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> sized(n=4)["marker"], sized(width=512)["label"]
+    ('s', 'width 512')
+    >>> sized(n=4, label=None, linestyle="none")["linestyle"]
+    'none'
+    """
+    if n is not None:
+        label, quantity, markers, place = f"n = {n}", "batch size", BATCH_MARKERS, 2 * np.log2(n) - 2
+    else:
+        label, quantity, markers, place = f"width {width:,}", "width", WIDTH_MARKERS, 2 * np.log10(width) - 1
+    place = int(np.clip(round(place), 0, len(markers) - 1))
+    color = SCALES[quantity](0.08 * place)  # most widths are at most a million, the eleventh place
+    return {"label": label, "color": color, "marker": markers[place], "markersize": 5} | more
+
+
 def shades(count: int, quantity: str = "width") -> list:
     """``count`` colors in order, dark to light, for a quantity with an order.
 
@@ -214,4 +254,4 @@ def shades(count: int, quantity: str = "width") -> list:
     >>> len(shades(3))
     3
     """
-    return [tuple(color[:3]) for color in plt.get_cmap(SCALES[quantity])(np.linspace(0.1, 0.7, count))]
+    return [tuple(color[:3]) for color in SCALES[quantity](np.linspace(0.1, 0.7, count))]
