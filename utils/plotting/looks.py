@@ -46,7 +46,7 @@ BN = "#0072B2"  #: Networks with batch normalization.
 CENTRED = "#56B4E9"  #: BN with mean-centering, where the paper's is drawn too.
 VANILLA = "#D55E00"  #: Networks without.
 THEORY = "#000000"  #: What theory predicts.
-LEVEL = "#808080"  #: Levels to compare with: a floor, a largest value, chance.
+LEVEL = "#808080"  #: Levels to compare with, such as a floor, a largest value or chance.
 BOUND = "#CC79A7"  #: Upper bounds.
 PUBLISHED = "#009E73"  #: What the paper printed.
 

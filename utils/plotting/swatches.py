@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from utils.plotting.layout import Drawn, drawn, panels
-from utils.plotting.looks import LOOKS, SCALES, graded, look
+from utils.plotting.looks import LOOKS, SCALES, graded, look, sized
 from utils.plotting.style import use_style
 
 __all__ = ["LABELS", "swatches"]
@@ -61,10 +61,13 @@ def swatches() -> Drawn:
         for row, name in enumerate(names):
             axis.plot(np.arange(3), [row] * 3, **look(name))
         _rows(axis, title, [LABELS.get(name, name) for name in names])
-    for row, quantity in enumerate(SCALES):
-        for place, one in enumerate(graded(6, quantity)):
+    scales = {quantity: graded(6, quantity) for quantity in SCALES}
+    scales["n from 2 to 64"] = [sized(n=2**k) for k in range(1, 7)]
+    scales["width from 32 to a million"] = [sized(width=width) for width in (32, 256, *(10**k for k in range(3, 7)))]
+    for row, values in enumerate(scales.values()):
+        for place, one in enumerate(values):
             ordered.plot([place / 2.5 - 0.1, place / 2.5 + 0.1], [row] * 2, **one)
-    _rows(ordered, "small to large", list(SCALES))
+    _rows(ordered, "small to large", list(scales))
     figure = drawn(ordered.figure, legend=None)
     plt.close(ordered.figure)
     return figure
