@@ -5,9 +5,13 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
-from utils.plotting import band, collisions, contents, drawn, panels, use_style
+from utils.experiments.trial import ARMS
+from utils.plotting import LOOKS, band, collisions, contents, drawn, graded, panels, use_style
 from utils.plotting.layout import _arrange
+from utils.plotting.looks import SCALES
+from utils.plotting.swatches import LABELS, swatches
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +104,45 @@ def test_a_texts_end_at_the_edge_is_seen():
     axis.set_ylabel("a label that is far longer than the axis is high, and goes on and on and on")
     axis.figure.draw_without_rendering()
     assert any(found.endswith("edge") for found in collisions(axis.figure))
+
+
+@pytest.mark.parametrize("kind", LOOKS)
+def test_no_figure_needs_its_colors(kind):
+    told_apart_by = [one.marker or one.linestyle for one in LOOKS[kind].values()]
+    assert len(set(told_apart_by)) == len(told_apart_by)
+
+
+def test_no_two_things_look_the_same():
+    looks = [one for kind in LOOKS.values() for one in kind.values()]
+    assert {one for one in looks if looks.count(one) > 1} == {
+        LOOKS["normalization"]["vanilla"]
+    }  # Xavier's networks are
+
+
+def luminance(color):
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return np.dot(linear, [0.2126, 0.7152, 0.0722])
+
+
+def test_all_looks_can_be_seen_on_white():
+    colors = [one.color for kind in LOOKS.values() for one in kind.values()]
+    colors += [one["color"] for quantity in SCALES for one in graded(6, quantity)]
+    assert min(1.05 / (luminance(color) + 0.05) for color in colors) > 2
+
+
+def test_values_in_order_go_from_dark_to_light_each_with_a_mark_of_its_own():
+    for quantity in SCALES:
+        values = graded(6, quantity)
+        assert (np.diff([luminance(one["color"]) for one in values]) > 0).all()
+        assert len({one["marker"] for one in values}) == len({one["linestyle"] for one in values}) == 6
+    with pytest.raises(ValueError):
+        graded(7)
+
+
+def test_the_table_of_looks_shows_every_name():
+    names = {LABELS.get(name, name) for kind in LOOKS.values() for name in kind}
+    shown = swatches()
+    assert {f"<!-- {name} -->" for name in names} <= set(re.findall("<!-- .* -->", shown.wide.replace("&#x27;", "'")))
+    assert "data-collisions" not in shown.wide + shown.narrow
+    of_arms = {name: ARMS[name].label for name in LOOKS["weights at the start"] if name in ARMS}
+    assert {name: LABELS.get(name, name) for name in of_arms} == of_arms

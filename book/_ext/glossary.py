@@ -20,7 +20,12 @@ def terms(env) -> dict[str, tuple[str, str]]:
 
 def sentences(doctree):
     """Text nodes of paragraphs and captions."""
+    linked = False  # between the tags of a link that is written as HTML
     for text in list(doctree.findall(nodes.Text)):
+        if isinstance(text.parent, nodes.raw):
+            linked = text.startswith("<a ") or (linked and not text.startswith("</a"))
+        if linked:
+            continue
         above, node = [], text.parent
         while node is not None:
             above.append(node)

@@ -22,10 +22,6 @@ def pytest_sessionstart(session):
         pytest.exit(f"there is no book in {HTML}: run `make book` first", returncode=2)
 
 
-# Notebooks whose figures are still to be drawn by utils.plotting.panels: take one off when it is converted.
-OLD = ("01_", "02_", "03_", "05_", "06_", "08_", "09_", "10_", "11_", "intro")
-
-
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -61,8 +57,6 @@ def browser():
 @pytest.fixture
 def figures(address):
     """The figures of a page, parsed."""
-    if any(name in address for name in OLD):
-        pytest.skip("its figures are still to be converted")
     page = BeautifulSoup((HTML / address).read_text(encoding="utf-8"), "html.parser")
     return [figure for figure in page.select("main figure") if figure.select("img[src*='_images']")]
 

@@ -16,7 +16,7 @@ import numpy as np
 from utils import provenance
 from utils.claims import collect, compare, display
 from utils.claims.items import Item
-from utils.plotting import BN, FIGURE, THEORY, Drawn, drawn, panels, ticks, use_style
+from utils.plotting import FIGURE, Drawn, drawn, look, panels, ticks, use_style
 from utils.stats.text import MARKS
 
 __all__ = [
@@ -324,16 +324,12 @@ def benchmark_figure(record: dict) -> Drawn:
     """Ratios of one layer in ``bench.json`` against width."""
     use_style()
     (axis,) = panels()
-    lines = {
-        "numpy": ("#E69F00", "against NumPy"),
-        "torch": (BN, "against torch"),
-        "single": ("#882255", "single-precision draws, against NumPy"),
-    }
-    for name, (color, label) in lines.items():
+    lines = {"numpy": "against NumPy", "torch": "against torch", "single": "single-precision draws, against NumPy"}
+    for name, label in lines.items():
         mine = [one for one in record["ratios"] if one["id"].startswith(f"layer-{name}-")]
         widths = np.array([int(one["id"].rsplit("-", 1)[1]) for one in mine])
-        axis.plot(widths, [one["ratio"] for one in mine], "o-", color=color, label=label)
-    axis.plot(widths, widths / 8, color=THEORY, linestyle="--", label="$d/n$, the ratio of normal variates")
+        axis.plot(widths, [one["ratio"] for one in mine], label=label, **look(label))
+    axis.plot(widths, widths / 8, **look("theory"), label="$d/n$, the ratio of normal variates")
     axis.set(xscale="log", yscale="log", xlabel="width $d$", ylabel="direct / exact, seconds a layer")
     ticks(axis, widths)
     figure = drawn(axis.figure)

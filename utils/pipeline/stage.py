@@ -21,7 +21,8 @@ from utils.files import ROOT, write_atomically
 from utils.fingerprint import files_fingerprint
 from utils.pipeline import publish, report
 from utils.pipeline.execute import PINNED
-from utils.plotting import FIGURE
+from utils.plotting import FIGURE, Drawn
+from utils.plotting.swatches import swatches
 
 __all__ = ["BuildFailed", "as_json", "composed", "render", "stage", "write"]
 
@@ -132,6 +133,12 @@ def _write_figure(folder: Path, name: str, narrow: str = "", data: str = "") -> 
         write(folder / f"{name}.csv", data)
 
 
+def _write_drawn(folder: Path, figures: Path, name: str, figure: Drawn) -> None:
+    """A figure that no notebook draws."""
+    write(folder / f"{name}.svg", figure.wide)
+    _write_figure(figures, f"fig-{name}", figure.narrow, figure.data)
+
+
 def _generate(folder: Path, figures: Path, out: Path, executed: list[Path], made: dict, chosen: list[Item]) -> None:
     """What the pages of ``book`` include: everything on them that depends on how the build came out."""
     records, titles = made["claims"], report.titles(executed)
@@ -155,9 +162,8 @@ def _generate(folder: Path, figures: Path, out: Path, executed: list[Path], made
     if measured:
         record = json.loads(measured.read_text(encoding="utf-8"))
         write(folder / "bench_table.html", report.benchmark(record))
-        figure = report.benchmark_figure(record)
-        write(folder / "bench.svg", figure.wide)
-        _write_figure(figures, "fig-bench", figure.narrow, figure.data)
+        _write_drawn(folder, figures, "bench", report.benchmark_figure(record))
+    _write_drawn(folder, figures, "looks", swatches())
 
 
 def render(tree: Path, out: Path) -> Path:

@@ -1,26 +1,27 @@
 """How figures look: one style and the same color for the same thing in the whole book; panels for every screen; their data."""
 
 from utils.plotting.layout import FIGURE, Drawn, drawn, panels, show
-from utils.plotting.readback import collisions, contents, least_fonts
-from utils.plotting.style import (
+from utils.plotting.looks import (
     ACTIVATION_COLORS,
     ARM_COLORS,
     BN,
     BOUND,
     BOUND_COLORS,
     CENTRED,
+    LEVEL,
+    LOOKS,
     PUBLISHED,
     THEORY,
     VANILLA,
     VERDICT_COLORS,
-    band,
-    errorbars,
-    means,
+    Look,
+    graded,
+    look,
     shades,
-    table,
-    ticks,
-    use_style,
+    sized,
 )
+from utils.plotting.readback import collisions, contents, least_fonts
+from utils.plotting.style import band, errorbars, means, table, ticks, use_style
 
 __all__ = [
     "ACTIVATION_COLORS",
@@ -30,21 +31,27 @@ __all__ = [
     "BOUND_COLORS",
     "CENTRED",
     "FIGURE",
+    "LEVEL",
+    "LOOKS",
     "PUBLISHED",
     "THEORY",
     "VANILLA",
     "VERDICT_COLORS",
     "Drawn",
+    "Look",
     "band",
     "collisions",
     "contents",
     "drawn",
     "errorbars",
+    "graded",
     "least_fonts",
+    "look",
     "means",
     "panels",
     "shades",
     "show",
+    "sized",
     "table",
     "ticks",
     "use_style",

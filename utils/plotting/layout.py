@@ -13,6 +13,7 @@ Every panel gets its labels; where panels share an axis, the inner ones' are hid
 
 import io
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from xml.sax.saxutils import quoteattr
 
@@ -197,10 +198,7 @@ def _arrange(figure, rows: int, columns: int) -> None:
 
 
 def _shared_legend(figure, side: str) -> list:
-    found = {}
-    for axis in figure.axes:
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
+    found = _labelled(figure.axes)
     if not found:
         return []
 
@@ -214,16 +212,25 @@ def _own_legends(figure) -> list:
     figure.draw_without_rendering()
     legends = []
     for axis in figure.axes:
-        _, labels = axis.get_legend_handles_labels()
-        if not labels:
+        found = _labelled([axis])
+        if not found:
             continue
         ticks = axis.xaxis.get_tightbbox(figure.canvas.get_renderer()) or axis.bbox
         under = (ticks.y0 - axis.bbox.y0) / figure.dpi
         anchor = axis.transAxes + ScaledTranslation(0, under, figure.dpi_scale_trans)
         where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": anchor}
-        make = lambda columns, axis=axis, where=where: axis.legend(ncols=columns, **where)  # noqa: E731
-        legends.append(_fitted(make, len(labels), axis.bbox.width))
+        make = partial(axis.legend, found.values(), found.keys(), **where)
+        legends.append(_fitted(lambda columns, make=make: make(ncols=columns), len(found), axis.bbox.width))
     return legends
+
+
+def _labelled(axes) -> dict:
+    """What some panels show, each label once."""
+    found = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return found
 
 
 def _fitted(make, count: int, room: float):

@@ -1,4 +1,4 @@
-"""How figures look: one style, and the same colour for the same thing in the whole book."""
+"""How figures look: one style, and what many of them draw."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,70 +7,7 @@ import seaborn as sns
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 from pandas.io.formats.style import Styler
 
-__all__ = [
-    "ACTIVATION_COLORS",
-    "ARM_COLORS",
-    "BN",
-    "BOUND",
-    "BOUND_COLORS",
-    "CENTRED",
-    "PUBLISHED",
-    "THEORY",
-    "VANILLA",
-    "VERDICT_COLORS",
-    "band",
-    "errorbars",
-    "means",
-    "shades",
-    "table",
-    "ticks",
-    "use_style",
-]
-
-# Okabe and Ito's palette: told apart by readers with any colour vision.
-BN = "#0072B2"  #: Networks with batch normalization.
-CENTRED = "#56B4E9"  #: BN with mean-centring, where it stands beside the paper's.
-VANILLA = "#D55E00"  #: Networks without.
-THEORY = "#000000"  #: What theory predicts.
-BOUND = "#CC79A7"  #: Upper bounds.
-PUBLISHED = "#009E73"  #: Numbers that the paper printed.
-#: Where several bounds meet; elsewhere a bound is BOUND.
-BOUND_COLORS = {"Theorem 1": BOUND, "Appendix B.1": "#882255", "Lemma 7": "#E69F00"}
-#: As on the cards.
-VERDICT_COLORS = {"supported": "#1a7f37", "refuted": "#b3261e", "inconclusive": "#8a5a00"}
-#: The arms and methods of the SGD experiments, more than that palette has, so that families share a hue and figures add line styles.
-ARM_COLORS = {
-    "xavier": VANILLA,
-    "xavier_scaled": "#E69F00",
-    "orthogonal": "#8C6D1F",
-    "bn": BN,
-    "slice": "#332288",
-    "slice1": "#6F63BB",
-    "polar": "#56B4E9",
-    "polar1": "#4A7FA5",
-    "haar": "#882255",
-    "haar1": "#CC6677",
-    "redrawn": "#AA4499",
-    "identity": "#117733",
-    "identity_scaled": "#44AA99",
-    "permutation": "#7A9A01",
-    "layer_norm": "#56B4E9",
-    "rms_norm": "#999933",
-    "weight_norm": "#AA3377",
-    "clip": "#6F63BB",
-    "dropout": "#8C6D1F",
-    "identity_bn": "#56B4E9",
-    "identity_clip": "#6F63BB",
-}
-#: Activations, by the names that figures use; none is a colour from above, as all of these networks have BN.
-ACTIVATION_COLORS = {
-    "ReLU": "#882255",
-    "tanh": "#332288",
-    "sin": "#56B4E9",
-    "tanh + 1": "#999933",
-    "logistic sigmoid": "#44AA99",
-    "GELU": "#E69F00",
-}
+__all__ = ["band", "errorbars", "means", "table", "ticks", "use_style"]
 
 
 def use_style() -> None:
@@ -103,25 +40,6 @@ def use_style() -> None:
     }
 
 
-def shades(count: int) -> list:
-    """``count`` colours in order, dark to light, for a quantity with an order (width, batch size).
-
-    Parameters
-    ----------
-    count : int
-
-    Returns
-    -------
-    list of colours
-
-    Examples
-    --------
-    >>> len(shades(3))
-    3
-    """
-    return sns.color_palette("viridis", count)
-
-
 def band(axis, x, samples, *, color, label=None, **line) -> None:
     """Mean over runs as a line and the middle 90 % of runs as a band.
 
@@ -139,7 +57,7 @@ def band(axis, x, samples, *, color, label=None, **line) -> None:
     --------
     >>> import matplotlib.pyplot as plt
     >>> axis = plt.figure().subplots()
-    >>> band(axis, range(20), np.zeros((20, 100)), color=BN, label="BN")
+    >>> band(axis, range(20), np.zeros((20, 100)), color="#0072B2", label="BN")
     >>> len(axis.lines), len(axis.collections)
     (1, 1)
     >>> plt.close()
@@ -188,7 +106,7 @@ def errorbars(axis, x, intervals, **style) -> None:
     --------
     >>> import matplotlib.pyplot as plt
     >>> axis = plt.figure().subplots()
-    >>> errorbars(axis, [1, 2], [(0.5, 0.4, 0.6), (0.7, 0.6, 0.8)], color=BN)
+    >>> errorbars(axis, [1, 2], [(0.5, 0.4, 0.6), (0.7, 0.6, 0.8)], color="black")
     >>> len(axis.containers)
     1
     >>> plt.close()
@@ -239,7 +157,7 @@ def means(axis, x, samples, *, errors: float | None = None, **line) -> None:
     --------
     >>> import matplotlib.pyplot as plt
     >>> axis = plt.figure().subplots()
-    >>> means(axis, [32, 64], [[0.1, 0.3], [0.2, 0.2]], errors=4, color=BN)
+    >>> means(axis, [32, 64], [[0.1, 0.3], [0.2, 0.2]], errors=4, color="black")
     >>> [round(float(y), 6) for y in axis.lines[0].get_ydata()]
     [0.2, 0.2]
     >>> plt.close()

@@ -8,7 +8,7 @@ from sklearn.model_selection import ParameterGrid
 
 from utils.experiments.sweep import sweep
 from utils.experiments.trial import trial
-from utils.plotting import ARM_COLORS
+from utils.plotting import look
 from utils.stats.comparison import CHANCE, best_rates, paired, score
 from utils.stats.intervals import mean_and_interval
 from utils.stats.text import interval
@@ -132,7 +132,7 @@ def by_depth(axis, table: pd.DataFrame, arm: str, column: str = "score", *, log:
     at = sorted(table.depth.unique())
     mean, low, high = np.array([mean_and_interval(paired(table, column, arm=arm, depth=depth)) for depth in at]).T
     low = np.maximum(low, mean / 4) if log else low
-    style = {"color": ARM_COLORS[arm], "marker": "o", "markersize": 4, "capsize": 2}
+    style = look(arm) | {"markersize": 5, "capsize": 2}
     axis.errorbar(at, mean, [mean - low, high - mean], **style | line)
 
 
@@ -162,14 +162,14 @@ def by_step(axis, runs: pd.DataFrame, column: str = "curve_loss", *, color, **li
     """
     curves = np.array(runs[column].tolist(), dtype=float)
     mean, low, high = np.array([mean_and_interval(values) for values in curves.T]).T
-    axis.plot(runs["at"].iloc[0], mean, color=color, **line)
+    axis.plot(runs["at"].iloc[0], mean, color=color, **{"markersize": 5} | line)
     axis.fill_between(runs["at"].iloc[0], low, high, color=color, alpha=0.15, linewidth=0)
 
 
 def chance_line(*axes) -> None:
     """Dot the loss of a network that has learnt nothing, on every axis."""
     for axis in axes:
-        axis.axhline(CHANCE, color="0.6", linewidth=1, linestyle=":", zorder=0)
+        axis.axhline(CHANCE, **look("level"), linewidth=1, zorder=0, label="chance")
 
 
 def said(table: pd.DataFrame, column: str = "score", **form) -> Callable[..., str]:
