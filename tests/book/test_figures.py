@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from built import HTML
 
 # Notebooks whose figures are still to be drawn by utils.plotting.panels: take one off when it is converted.
-OLD = ("01_", "02_", "03_", "05_", "08_", "09_", "intro")
+OLD = ("01_", "02_", "03_", "09_", "intro")
 # Pixels of the screen.
 LABELS, TICKS = 11, 9
 READ = """() => Promise.all([...document.querySelectorAll("main figure img")].map(async (image) => {
