@@ -162,7 +162,8 @@ def by_step(axis, runs: pd.DataFrame, column: str = "curve_loss", *, color, **li
     """
     curves = np.array(runs[column].tolist(), dtype=float)
     mean, low, high = np.array([mean_and_interval(values) for values in curves.T]).T
-    axis.plot(runs["at"].iloc[0], mean, color=color, **{"markersize": 5} | line)
+    marks = {"markersize": 5, "markevery": max(1, len(mean) // 10)}
+    axis.plot(runs["at"].iloc[0], mean, color=color, **marks | line)
     axis.fill_between(runs["at"].iloc[0], low, high, color=color, alpha=0.15, linewidth=0)
 
 
