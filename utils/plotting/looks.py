@@ -28,7 +28,13 @@ __all__ = [
 
 
 class Look(NamedTuple):
-    """How a line and its points are drawn.
+    """How a line and its points are drawn, in matplotlib's terms.
+
+    Attributes
+    ----------
+    color, marker : str
+        No marker if it is empty.
+    linestyle : str or tuple
 
     Examples
     --------
