@@ -241,10 +241,7 @@ def test_negative_powers_of_the_determinant_fall(lam, generator):
 @pytest.mark.parametrize("n", [32, 64, 128])
 def test_one_layer_to_third_order(n):
     """p_i/λ_i = 1 − 2λ_i + 2T₂ + 8λ_i² − 8T₃ − 12λ_iT₂ + 12T₂² + O(n⁻³), on quantiles of a Marchenko–Pastur law."""
-    x = np.linspace(*theory.marchenko_pastur_edges(0.5), 20_001)
-    cumulative = np.cumsum(theory.marchenko_pastur_density(x, 0.5))
-    lam = np.interp((np.arange(n) + 0.5) / n, cumulative / cumulative[-1], x)
-    lam /= lam.sum()
+    lam = marchenko_pastur_spectrum(n, 0.5).numpy()
     t2, t3 = (lam**2).sum(), (lam**3).sum()
     series = 1 - 2 * lam + 2 * t2 + 8 * lam**2 - 8 * t3 - 12 * lam * t2 + 12 * t2**2
     exact = theory.infinite_width_map(torch.from_numpy(lam)).numpy() / lam
@@ -272,6 +269,47 @@ def test_gap_and_threshold_from_two_logs():
     assert -order[1].subs(c, 1) / 2 / 4 - sp.Rational(1, 2) == sp.Rational(11, 12)
 
 
+def marchenko_pastur_spectrum(m, c):
+    """Quantiles of the law, of sum 1."""
+    x = np.linspace(*theory.marchenko_pastur_edges(c), 20_001)
+    cumulative = np.cumsum(theory.marchenko_pastur_density(x, c))
+    lam = np.interp((np.arange(m) + 0.5) / m, cumulative / cumulative[-1], x)
+    return torch.from_numpy(lam / lam.sum())
+
+
+def test_intermediate_means_of_the_derivation(generator):
+    """E log det A, E h/S = (m + 2 + 4c)/d and E(wᵀD⁻¹w)²/S² = m² + 2mc + O(1), by simulation at m = 32, c = ½."""
+    m, c = 32, 0.5
+    d = round(m**2 / (4 * c))
+    lam = marchenko_pastur_spectrum(m, c)
+    t2, t3 = float((lam**2).sum()), float((lam**3).sum())
+    w = torch.randn(100, d, m, dtype=torch.float64, generator=generator)
+    s = (w.square() * lam).sum(-1)
+    rows = w / s.sqrt()[..., None]
+    a = rows.mT @ rows / d
+    h = (rows @ torch.linalg.inv(a) * rows).sum(-1) / d
+    assert d * float((h / s).mean()) - m == pytest.approx(2 + 4 * c, abs=0.35)
+    log_det = (
+        2 * (m * t2 - 1) - 2 * t2 - 8 * m * t3 + 10 * m * t2**2 - m * (m - 1 + 2 * c) / (2 * d) - m**3 / (6 * d**2)
+    )
+    assert standard_errors(torch.linalg.slogdet(a).logabsdet, log_det) < 4
+    square = ((w.square() / (theory.infinite_width_map(lam) / lam)).sum(-1) / s).square()
+    assert float(square.mean()) - m**2 == pytest.approx(2 * m * c, abs=12)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.6, 0.1])
+def test_the_matrix_of_a_layer_is_not_small(ratio, generator):
+    """tr A⁻¹ ≤ (1 + ε)n at d = n²/2 for flat and steep spectra, and the drift of tr C⁻¹ towards its floor."""
+    n, d = 24, 288
+    lam = ratio ** torch.arange(n, dtype=torch.float64)
+    a, _ = one_row_more(lam / lam.sum(), d, 100, generator)
+    inverse = torch.linalg.inv(a).diagonal(dim1=-2, dim2=-1)
+    assert float(inverse.sum(-1).max()) < 1.15 * n
+    assert float(torch.linalg.eigvalsh(a)[:, 0].min()) > 0.3
+    if ratio < 1:
+        assert float((inverse / lam).sum(-1).mean()) < 0.8 * float((1 / lam).sum())
+
+
 def test_stein_identity(generator):
     """tr C⁻¹ = E Σ |x_i|⁻² [(1 − h_i) tr H⁻¹ − 2h_i(1 − h_i) − v_iᵀH⁻²v_i], n ≥ 3, H = Σ v_i v_iᵀ, h_i = v_iᵀH⁻¹v_i."""
     lam = torch.tensor([0.5, 0.2, 0.1, 0.1, 0.1], dtype=torch.float64)
@@ -285,6 +323,44 @@ def test_stein_identity(generator):
     found = (((1 - h) * trace - 2 * h * (1 - h) - twice) / square).sum(-1)
     assert standard_errors(found, (1 / lam).sum()) < 5
     assert found.std() / math.sqrt(len(found)) < 0.02 * (1 / lam).sum()
+
+
+def one_row_more(lam, d, count, generator):
+    """A of width d and an independent row w, in the eigenbasis of C."""
+    n = len(lam)
+    rows = torch.randn(count, d, n, dtype=torch.float64, generator=generator)
+    scaled = rows / (rows.square() * lam).sum(-1, keepdim=True).sqrt()
+    return scaled.mT @ scaled / d, torch.randn(count, n, dtype=torch.float64, generator=generator)
+
+
+@pytest.mark.parametrize("lam", [[0.2] * 5, [0.5, 0.2, 0.1, 0.1, 0.1], [0.94, 0.02, 0.02, 0.01, 0.01]])
+def test_identity_of_one_row_more_and_the_bound_from_it(lam, generator):
+    """tr C⁻¹ = (1 + 1/d) E wᵀC⁻¹A⁻¹w / wᵀ(C + A⁻¹/d)w, and what is left of it after the tangent."""
+    d, n, lam = 14, 5, torch.tensor(lam, dtype=torch.float64)
+    a, w = one_row_more(lam, d, 40_000, generator)
+    inverse = torch.linalg.inv(a)
+    b = torch.diag(lam) + inverse / d
+    solved = (inverse @ w[..., None])[..., 0]
+    found = (1 + 1 / d) * (w / lam * solved).sum(-1) / (w[:, None] @ b @ w[..., None])[:, 0, 0]
+    assert standard_errors(found, (1 / lam).sum()) < 5
+    trace, tau = inverse.diagonal(dim1=-2, dim2=-1).sum(-1), b.diagonal(dim1=-2, dim2=-1).sum(-1)
+    y = (inverse.diagonal(dim1=-2, dim2=-1) / lam).sum(-1)
+    z = ((inverse @ inverse).diagonal(dim1=-2, dim2=-1) / lam).sum(-1)
+    bound = (n + 4) / (n + 2) * y / tau - 2 * n / (n + 2) / tau**2 * (trace + z / d)
+    assert (1 + 1 / d) * bound.mean() < (1 / lam).sum()
+    assert (z <= torch.linalg.matrix_norm(inverse, ord=2) * y * (1 + 1e-12)).all()
+
+
+def test_tangent_bound_of_the_map(generator):
+    """E[w_k²/wᵀBw] ≥ (1/τ)[(n + 4)/(n + 2) − (2n/(n + 2)) β_k/τ] for every spectrum β of trace τ; equality at I."""
+    for n in (2, 5, 12):
+        beta = torch.rand((300, n), dtype=torch.float64, generator=generator) ** 4 + 1e-8
+        beta[0] = 1
+        tau = beta.sum(-1, keepdim=True)
+        mean = theory.infinite_width_map(beta) / beta
+        slack = mean * tau - (n + 4) / (n + 2) + 2 * n / (n + 2) * beta / tau
+        assert (slack > -1e-12).all()
+        assert slack[0].abs().max() < 1e-12
 
 
 @pytest.mark.parametrize(("n", "d"), [(4, 6), (6, 20)])
