@@ -19,6 +19,7 @@ __all__ = [
     "effective_rank",
     "gram",
     "gram_orthogonality_gap",
+    "isometry_gap",
     "least_singular_value",
     "log_least_eigenvalue",
     "lyapunov_gap",
@@ -168,6 +169,35 @@ def gram_orthogonality_gap(c: Tensor) -> Tensor:
         raise ValueError("c has a trace that is not positive; a Gram matrix of a non-zero batch has a positive one")
     identity = torch.eye(n, dtype=c.dtype, device=c.device)
     return torch.linalg.matrix_norm(c / trace - identity / n)
+
+
+def isometry_gap(h: Tensor) -> Tensor:
+    """Isometry gap: log of arithmetic over geometric mean of the eigenvalues of C (Joudaki, Daneshmand and Bach, 2023).
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., d, n)
+        Representations, or square roots of their Gram matrices.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        −log n − (1/n) Σ log λ_i, in [0, ∞]: 0 for orthogonal columns of equal norm, ∞ if C is singular, as when n > d or
+        with mean-centring. Eigenvalues below eps² of the largest have no correct digits (:func:`log_least_eigenvalue`).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`spectrum`.
+
+    Examples
+    --------
+    >>> h = torch.diag(torch.tensor([4.0, 1.0], dtype=torch.float64))  # eigenvalues 16 and 1: means 8.5 and 4
+    >>> round(float(isometry_gap(h).exp()), 6)
+    2.125
+    """
+    lam = spectrum(h)
+    return (-math.log(lam.shape[-1]) - lam.log().mean(-1)).clamp(min=0)
 
 
 def lyapunov_gap(h: Tensor) -> Tensor:

@@ -13,12 +13,11 @@ to full relative accuracy, and exact dependence exact, through hundreds of layer
 import math
 from collections.abc import Iterator
 
-import numpy as np
 import torch
-from scipy.special import gammaincinv
 from torch import Tensor
 
 from utils.chains.factors import distinct, gram_root, psd_root
+from utils.theory.stationary import bartlett_root
 
 __all__ = ["batch_norm", "bn_chain", "vanilla_chain", "wishart_root"]
 
@@ -233,12 +232,7 @@ def wishart_root(
     n = shape[-1]
     if shape[-2] != n or width < n:
         raise ValueError(f"shape {tuple(shape)} with width={width}: expected (..., n, n) with n <= width")
-    upper = torch.randn(shape, generator=generator, dtype=dtype, device=generator.device).triu(1)
-    # torch has no public chi-squared that takes a generator: invert its distribution function instead.
-    uniform = torch.rand(shape[:-1], generator=generator, dtype=torch.float64, device=generator.device)
-    half_freedom = (width - np.arange(n)) / 2
-    chi = torch.from_numpy(2 * gammaincinv(half_freedom, uniform.cpu().numpy())).sqrt()
-    return upper + torch.diag_embed(chi.to(upper))
+    return bartlett_root(shape, freedom=width, generator=generator, dtype=dtype)
 
 
 def checked_start(h: Tensor, width: int, depth: int, method: str) -> Tensor:
