@@ -30,6 +30,12 @@ __all__ = [
 class Look(NamedTuple):
     """How a line and its points are drawn.
 
+    Parameters
+    ----------
+    color, marker : str
+    linestyle : str or tuple
+        As matplotlib takes them.
+
     Examples
     --------
     >>> Look("#0072B2", "o", "-").marker
@@ -46,12 +52,12 @@ BN = "#0072B2"  #: Networks with batch normalization.
 CENTRED = "#56B4E9"  #: BN with mean-centering, where the paper's is drawn too.
 VANILLA = "#D55E00"  #: Networks without.
 THEORY = "#000000"  #: What theory predicts.
-LEVEL = "#808080"  #: Levels to compare with: a floor, a largest value, chance.
+LEVEL = "#808080"  #: Levels to compare with, as a floor, a largest value, chance.
 BOUND = "#CC79A7"  #: Upper bounds.
 PUBLISHED = "#009E73"  #: What the paper printed.
 
 #: Everything that has a look of its own, by kind and name. There are more things than colors that all readers tell apart, so
-#: that families share a hue. Within a kind no two have the same mark, or no mark and the same dashes: no figure needs its colors.
+#: that families share a hue. Within a kind no two have the same mark, or no mark and the same dashes, so that no figure needs its colors.
 LOOKS: dict[str, dict[str, Look]] = {
     "paper and theory": {
         "published": Look(PUBLISHED, "D", (0, (5, 1, 1, 1, 1, 1))),
