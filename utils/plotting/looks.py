@@ -36,6 +36,12 @@ class Look(NamedTuple):
         No marker if it is empty.
     linestyle : str or tuple
 
+    Parameters
+    ----------
+    color, marker : str
+    linestyle : str or tuple
+        As matplotlib takes them.
+
     Examples
     --------
     >>> Look("#0072B2", "o", "-").marker
@@ -57,7 +63,7 @@ BOUND = "#CC79A7"  #: Upper bounds.
 PUBLISHED = "#009E73"  #: What the paper printed.
 
 #: Everything that has a look of its own, by kind and name. There are more things than colors that all readers tell apart, so
-#: that families share a hue. Within a kind no two have the same mark, or no mark and the same dashes: no figure needs its colors.
+#: that families share a hue. Within a kind no two have the same mark, or no mark and the same dashes, so that no figure needs its colors.
 LOOKS: dict[str, dict[str, Look]] = {
     "paper and theory": {
         "published": Look(PUBLISHED, "D", (0, (5, 1, 1, 1, 1, 1))),

@@ -55,7 +55,7 @@ def swatches() -> Drawn:
     """
     use_style()
     rest = {kind: (kind,) for kind in LOOKS if not any(kind in kinds for kinds in TOGETHER.values())}
-    *kinds, ordered = panels(len(TOGETHER | rest) + 1, columns=2, height=2.9)
+    *kinds, ordered = panels(len(TOGETHER | rest) + 1, columns=2, height=2.3)
     for axis, (title, members) in zip(kinds, (TOGETHER | rest).items(), strict=True):
         names = [name for kind in members for name in LOOKS[kind]]
         for row, name in enumerate(names):
