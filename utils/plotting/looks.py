@@ -36,12 +36,6 @@ class Look(NamedTuple):
         No marker if it is empty.
     linestyle : str or tuple
 
-    Parameters
-    ----------
-    color, marker : str
-    linestyle : str or tuple
-        As matplotlib takes them.
-
     Examples
     --------
     >>> Look("#0072B2", "o", "-").marker
