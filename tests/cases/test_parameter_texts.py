@@ -3,6 +3,7 @@
 import pytest
 from books import notebook
 
+from utils.experiments import long_run
 from utils.pipeline.execute import resolve
 from utils.pipeline.parameters import ParameterError
 from utils.run import main
@@ -109,3 +110,22 @@ def test_a_parameter_given_twice(source, tmp_path, capsys):
         main([str(source), str(tmp_path / "o.ipynb"), "-p", "width", "5", "-p", "width", "6"])
     assert error.value.code == 2 and "-p width is given twice, 5 and 6" in capsys.readouterr().err
     assert not (tmp_path / "o.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--width", "010"],
+        ["--width", "0"],
+        ["--width", "-3"],
+        ["--depths", "5", "1:30"],
+        ["--rate", "nan"],
+        ["--seeds", "0"],
+    ],
+    ids=" ".join,
+)
+def test_long_runs_read_their_numbers_alike(given, capsys):
+    wanted = ["04_sgd_speedup.x", "--width", "8", "--depths", "2", "--arms", "xavier"]
+    with pytest.raises(SystemExit) as error:
+        long_run.main([*wanted, *given])
+    assert error.value.code == 2 and f"{given[-1]!r}, expected" in capsys.readouterr().err

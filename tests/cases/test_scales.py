@@ -1,10 +1,13 @@
 """``orthogonalising_weight`` with ``fan_out=-1``, a non-finite exponent, H scaled by 1e-300 or 1e155; and all that has no scale."""
 
+import math
+
 import pytest
 import torch
 
 from utils import metrics
 from utils.chains import activation_chain, batch_norm, bn_chain, vanilla_chain
+from utils.chains.factors import gram_root, psd_root
 from utils.networks.init import identity_like, layer_by_layer, orthogonalising_weight, permutation_like, scaled
 from utils.networks.perceptron import mlp
 from utils.seeding import generator_for
@@ -85,6 +88,20 @@ def test_metrics_see_no_scale(name, factor):
     start = (start / start.abs().max() * 2**30).round() if factor < 1e-305 else start / start.abs().max()
     measure = getattr(metrics, name)
     torch.testing.assert_close(measure(factor * start), measure(start), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_roots_see_no_scale(factor):
+    even = 2.0 ** (2 * (math.frexp(factor)[1] // 2))  # whose root is exact
+    c = SQUARE.mT @ SQUARE
+    torch.testing.assert_close(psd_root(even * c) / math.sqrt(even), psd_root(c))
+    torch.testing.assert_close(gram_root(even * SQUARE)[0] / even, gram_root(SQUARE)[0])
+
+
+def test_what_has_no_root_is_named():
+    for a in (-torch.eye(2), torch.full((2, 2), torch.nan)):
+        with pytest.raises(ValueError, match=r"^a has"):
+            psd_root(a)
 
 
 @pytest.mark.parametrize("factor", FACTORS)

@@ -54,7 +54,7 @@ def gradient_energies(
     Returns
     -------
     Tensor of float64, shape (depth + 1, runs), with ``batches`` (depth + 1, runs, len(batches))
-        ‖∂⟨U, H_depth⟩/∂H_ℓ‖_F² for ℓ = 0, …, depth; not finite where the gradient is not.
+        ‖∂⟨U, H_depth⟩/∂H_ℓ‖_F² for ℓ = 0, …, depth; not finite where it leaves floating point.
 
     Raises
     ------
