@@ -91,8 +91,8 @@ def test_profiles_are_read_alike(source, name, text, value):
     [
         ("paper:\n  n: {width: 010}", "parameter 'width'"),
         ("paper:\n  n: {width: 1:30}", "parameter 'width'"),
-        ("paper:\n  n: {width: 8, width: 9}", "'width' stands there twice"),
-        ("paper:\n  n: {width: 8}\npaper:\n  n: {width: 9}", "'paper' stands there twice"),
+        ("paper:\n  n: {width: 8, width: 9}", "'width' is there twice"),
+        ("paper:\n  n: {width: 8}\npaper:\n  n: {width: 9}", "'paper' is there twice"),
         ("paper: [n]", "expected 'profile"),
         ("- paper", "expected 'profile"),
         ("paper:\n  n: width", "expected 'profile"),

@@ -120,7 +120,7 @@ def layer_by_layer(
     Raises
     ------
     ValueError
-        If there is no such layer, ``samples`` exceeds the pool, or ``redraw`` is not one a replica.
+        If there is no such layer, ``samples`` exceeds the pool, or ``redraw`` is not one per replica.
     TypeError
         If one of ``redraw`` is no generator.
 
@@ -281,7 +281,7 @@ def permutation_like(h: Tensor, fan_out: int, *, generators: Sequence[torch.Gene
     Raises
     ------
     ValueError, TypeError
-        As :func:`identity_like`, or if ``generators`` is not one a replica.
+        As :func:`identity_like`, or if ``generators`` is not one per replica.
 
     Examples
     --------

@@ -11,7 +11,7 @@ The cell tagged ``parameters`` holds one assignment a line, its range and meanin
 A bound may name another parameter. Numbers need a range, strings a set of choices, booleans neither. Papermill reads
 the same lines, so ``papermill --help-notebook`` shows them. What replaces a default may be text, from a command line or
 ``profiles.yml``; the declared type says how it is read: numbers as Python reads them, ``true`` or ``false``, words as they
-stand, and lists of these in brackets.
+are, and lists of these in brackets.
 """
 
 import ast
@@ -49,7 +49,7 @@ class Parameter:
 
 
 def opened(notebook: Path) -> nbformat.NotebookNode:
-    """A notebook that can be run as it stands: a regular file, valid nbformat 4, with a Python kernel.
+    """A notebook that can be run as it is: a regular file, valid nbformat 4, with a Python kernel.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class _Texts(yaml.BaseLoader):
         keys = [key.value for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands there twice", node.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", node.start_mark)
         return super().construct_mapping(node, deep)
 
 
