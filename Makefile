@@ -5,6 +5,9 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
+# The oldest Python that installs and passes: Debian 12's own.
+OLDEST  := 3.11.2
+LOCK     = UV_CUSTOM_COMPILE_COMMAND="make lock" _build/lock/bin/uv pip compile --quiet --universal --python-version $(OLDEST) --no-annotate
 # Tests of one file stay together: they share what was slow to make.
 TWO     := -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -27,12 +30,12 @@ help:
 	@echo "make bench                            the sampler's speed against direct simulation, as ratios"
 	@echo "make lab                              JupyterLab on the notebooks"
 	@echo "make hooks                            install the pre-commit hooks: the same checks at every commit"
-	@echo "make lock                             resolve pyproject.toml into requirements.txt"
+	@echo "make lock [UPGRADE=1]                 resolve pyproject.toml into requirements.txt; take newer releases"
 	@echo "make clean | make distclean           remove what was built | and the environment too"
 
 # The stamp is written last, so an interrupted set-up is done again. pip's own variables (index, proxy) apply.
 $(READY): requirements.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}: set PYTHON=python3.11")'
+	@$(PYTHON) -c 'import sys; this = sys.version_info[:3]; sys.exit(None if this >= tuple(map(int, "$(OLDEST)".split("."))) else "Python $(OLDEST) or newer is needed, this is %d.%d.%d: set PYTHON=python3.12, say" % this)'
 	@echo "Setting up $(VENV) (once; a few minutes)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
@@ -84,19 +87,16 @@ hooks: $(READY)
 lab: $(READY)
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
-# pip-tools stays out of the environment it describes; a local build tag (torch's "+cpu") is not a version to pin.
+# For every Python from the oldest on and for every system at once; what is pinned stays unless UPGRADE is given. A local
+# build tag (torch's "+cpu") is not a version to pin, and torch brings the GPU libraries of its build.
 lock:
 	@$(PYTHON) -m venv --clear _build/lock
-	@_build/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
-	@CUSTOM_COMPILE_COMMAND="make lock" _build/lock/bin/pip-compile --quiet --upgrade --allow-unsafe --strip-extras --no-annotate \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o _build/lock/requirements.txt pyproject.toml
-	@sed -E 's/\+cpu$$//' _build/lock/requirements.txt > _build/lock/clean.txt
-	@mv _build/lock/clean.txt requirements.txt
-	@CUSTOM_COMPILE_COMMAND="make lock" _build/lock/bin/pip-compile --quiet --upgrade --allow-unsafe --strip-extras --no-annotate \
-		--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint requirements.txt --extra browser \
-		-o _build/lock/browser.txt pyproject.toml
+	@_build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(LOCK) $(if $(UPGRADE),--upgrade) -o requirements.txt pyproject.toml
+	@sed -i.old -E 's/\+cpu//; /^(cuda|nvidia|triton)/d' requirements.txt && rm requirements.txt.old
+	@$(LOCK) --no-header --constraint requirements.txt --extra browser -o _build/lock/browser.txt pyproject.toml
 	@(echo "# What make test-book needs beyond requirements.txt; made by make lock."; \
-		sed -E 's/\+cpu$$//' _build/lock/browser.txt | grep -vxFf requirements.txt) > tests/book/requirements.txt
+		sed -E 's/\+cpu//; /^(cuda|nvidia|triton)/d' _build/lock/browser.txt | grep -vxFf requirements.txt) > tests/book/requirements.txt
 	@rm -rf _build/lock
 
 clean:

@@ -198,10 +198,10 @@ ONE, NINE = [generator_for(0)], torch.ones(1, 4, 9)
     ("call", "message"),
     [
         (lambda: orthogonalising_weight(representation(), 12, basis="slize"), "basis='slize'"),
-        (lambda: orthogonalising_weight(representation(), 12, basis="haar"), "generators, one for each of the 2"),
+        (lambda: orthogonalising_weight(representation(), 12, basis="haar"), "generators: 0 for 2 replicas"),
         (lambda: orthogonalising_weight(representation(n=8), 12), r"shape \(2, 12, 8\) with fan_out=12"),
-        (lambda: orthogonalising_weight(representation() * 0, 12), "exploded or died out"),
-        (lambda: orthogonalising_weight(representation() * torch.nan, 12), "exploded or died out"),
+        (lambda: orthogonalising_weight(representation() * 0, 12), "died out"),
+        (lambda: orthogonalising_weight(representation() * torch.nan, 12), "NaN or infinite"),
         (lambda: standard(of_depth(1), "xavier", generators=2 * ONE), "generators: 2 for 1 replicas"),
         (lambda: standard(of_depth(1), "glorot", generators=ONE), "scheme='glorot'"),
         (lambda: layer_by_layer(of_depth(1), NINE, identity_like), "nothing to set"),

@@ -2,7 +2,7 @@ import nbformat
 import pytest
 from books import KERNEL
 
-from utils.pipeline.parameters import ParameterError, check, declared, parse_value, profile_overrides
+from utils.pipeline.parameters import ParameterError, check, declared, profile_overrides
 
 CELL = """
 # The knobs.
@@ -78,6 +78,7 @@ def test_bad_values_are_named(parameters, given, words):
         (["a = f(1)  # [0, 2]"], "should be a plain value"),
         (["a = 1  # [0, 2]\nprint(a)"], "only that"),
         (["a = [\n  1,\n]  # [0, 2]"], "only that"),
+        (['a = "x"  # {x}\nb = 1  # [0, a]'], "its range names 'a', which is not a number"),
     ],
 )
 def test_bad_declarations_are_named(sources, words, tmp_path):
@@ -86,18 +87,11 @@ def test_bad_declarations_are_named(sources, words, tmp_path):
     assert words in str(error.value)
 
 
-def test_command_line_values_are_yaml():
-    for text, value in {"64": 64, "-3": -3, "0.5": 0.5, "[8, 16]": [8, 16], "true": True, "a": "a"}.items():
-        assert parse_value(text) == value
-    with pytest.raises(ParameterError, match="not YAML"):
-        parse_value("[1, ")
-
-
 def test_profiles(tmp_path):
     notebook = write(tmp_path / "n.ipynb", CELL)
     assert profile_overrides(notebook, "paper") == {}
     (tmp_path / "profiles.yml").write_text("paper:\n  n: {width: 1000}\n")
-    assert profile_overrides(notebook, "paper") == {"width": 1000}
+    assert profile_overrides(notebook, "paper") == {"width": "1000"}
     assert profile_overrides(notebook, "fast") == {}
     with pytest.raises(ParameterError, match="'fastest': expected one of fast, cifar, paper"):
         profile_overrides(notebook, "fastest")

@@ -14,7 +14,8 @@ from utils.pipeline.parameters import check, declared, profile_overrides
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SOURCES = [*(ROOT / "utils").rglob("*.py"), *(ROOT / "tests").glob("*.py")]
-PINS = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
+LINES = (ROOT / "requirements.txt").read_text().splitlines()
+PINS = dict(line.partition(" ;")[0].split("==") for line in LINES if "==" in line)
 
 
 def direct():
@@ -46,7 +47,7 @@ def test_every_figure_has_a_caption_a_name_and_words_for_those_who_cannot_see_it
 
 def test_profiles_name_existing_notebooks_and_pins_versions_anyone_can_install():
     """No local build tags, no addresses, no paths of the machine that resolved them."""
-    for line in (ROOT / "requirements.txt").read_text().splitlines():
+    for line in LINES:
         assert not line or line.startswith("#") or re.fullmatch(r"[\w.-]+==[\w.]+( ; .+)?", line), line
     profiles = yaml.safe_load((ROOT / "notebooks" / "profiles.yml").read_text())
     assert {name for entries in profiles.values() for name in entries} <= {p.stem for p in NOTEBOOKS}

@@ -16,6 +16,7 @@ from torch import Tensor
 
 __all__ = [
     "abs_cosines",
+    "checked",
     "effective_rank",
     "gram",
     "gram_orthogonality_gap",
@@ -29,12 +30,42 @@ __all__ = [
 ]
 
 
-def _checked(h: Tensor, name: str) -> Tensor:
-    if h.ndim < 2 or 0 in h.shape[-2:]:
-        raise ValueError(f"{name}: shape {tuple(h.shape)}, expected (..., width, batch size) with neither of them 0")
-    if not h.is_floating_point():
-        raise TypeError(f"{name}: dtype {h.dtype}, expected a real floating-point tensor; convert it with .double()")
-    if not all(map(math.isfinite, map(float, torch.aminmax(h)))):  # one pass; both are NaN if any entry is
+def checked(h: Tensor, name: str) -> Tensor:
+    """A batch that can be measured: a finite float32 or float64 tensor, not empty.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., width, batch size)
+    name : str
+        Of the argument, for the error.
+
+    Returns
+    -------
+    Tensor
+        ``h`` itself.
+
+    Raises
+    ------
+    TypeError
+        If it is no tensor (a NumPy array, say) or of another precision.
+    ValueError
+        If it is empty, of less than two dimensions, or not finite.
+
+    Examples
+    --------
+    >>> checked(torch.eye(2, dtype=torch.float16), "h")
+    Traceback (most recent call last):
+    TypeError: h: dtype torch.float16, expected a floating-point tensor, float32 or float64; convert it with .double()
+    """
+    if not isinstance(h, Tensor):
+        raise TypeError(f"{name}: a {type(h).__name__}, expected a torch.Tensor; convert it with torch.as_tensor")
+    if h.dtype not in (torch.float32, torch.float64):
+        raise TypeError(
+            f"{name}: dtype {h.dtype}, expected a floating-point tensor, float32 or float64; convert it with .double()"
+        )
+    if h.ndim < 2 or 0 in h.shape:
+        raise ValueError(f"{name}: shape {tuple(h.shape)}, expected (..., width, batch size) with no dimension 0")
+    if not all(map(math.isfinite, map(float, torch.aminmax(h.detach())))):  # one pass; both are NaN if any entry is
         raise ValueError(f"{name} has NaN or infinite entries; check the layer or the data that made them")
     return h
 
@@ -64,7 +95,7 @@ def spectrum(h: Tensor) -> Tensor:
     ValueError
         If ``h`` is empty, not finite, or all zeros.
     TypeError
-        If ``h`` is not real floating point.
+        If ``h`` is not a float32 or float64 tensor.
 
     Examples
     --------
@@ -73,7 +104,7 @@ def spectrum(h: Tensor) -> Tensor:
     >>> spectrum(torch.ones(5, 8, 2)).shape  # five batches of two samples at width eight
     torch.Size([5, 2])
     """
-    _checked(h, "h")
+    checked(h, "h")
     singular = torch.linalg.svdvals(h / _nonzero_scale(h, "h"))
     singular = torch.nn.functional.pad(singular, (0, h.shape[-1] - singular.shape[-1]))
     energy = singular.square()
@@ -103,7 +134,7 @@ def gram(h: Tensor) -> Tensor:
     tensor([[0.5000, 0.5000],
             [0.5000, 0.5000]])
     """
-    _checked(h, "h")
+    checked(h, "h")
     h = h / _nonzero_scale(h, "h")
     c = h.mT @ h
     return c / c.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
@@ -153,17 +184,18 @@ def gram_orthogonality_gap(c: Tensor) -> Tensor:
     ValueError
         If ``c`` is not square, not finite, or has a trace that is not positive.
     TypeError
-        If ``c`` is not real floating point.
+        If ``c`` is not a float32 or float64 tensor.
 
     Examples
     --------
     >>> gram_orthogonality_gap(torch.tensor([[1.0, 1.0], [1.0, 1.0]]))  # two parallel samples: √(1 − 1/2)
     tensor(0.7071)
     """
-    _checked(c, "c")
+    checked(c, "c")
     n = c.shape[-1]
     if c.shape[-2] != n:
         raise ValueError(f"c: shape {tuple(c.shape)}, expected square Gram matrices (..., n, n)")
+    c = c / _nonzero_scale(c, "c")  # or a trace of large numbers overflows
     trace = c.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
     if (trace <= 0).any():
         raise ValueError("c has a trace that is not positive; a Gram matrix of a non-zero batch has a positive one")
@@ -281,7 +313,8 @@ def log_least_eigenvalue(r: Tensor) -> Tensor:
     n = r.shape[-1]
     if r.shape[-2] != n:
         raise ValueError(f"r: shape {tuple(r.shape)}, expected square roots (..., n, n) of a Gram matrix")
-    unit = r / torch.linalg.matrix_norm(r, keepdim=True)
+    unit = r / _nonzero_scale(r, "r")  # or squares under- or overflow
+    unit = unit / torch.linalg.matrix_norm(unit, keepdim=True)
     return 2 * torch.linalg.slogdet(unit).logabsdet - lam[..., :-1].log().sum(-1)
 
 
@@ -334,7 +367,7 @@ def abs_cosines(h: Tensor) -> Tensor:
     >>> abs_cosines(torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]]))
     tensor([0.7071, 0.0000, 0.7071])
     """
-    _checked(h, "h")
+    checked(h, "h")
     largest = h.abs().amax(dim=-2, keepdim=True)
     if (largest == 0).any():
         raise ValueError("h has a zero column: the angle between a zero sample and the others is undefined")

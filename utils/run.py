@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from utils.pipeline.execute import CELL_TIMEOUT, PINNED, NotebookFailed, run
-from utils.pipeline.parameters import PROFILES, ParameterError, parse_value
+from utils.pipeline.parameters import PROFILES, ParameterError
 
 __all__ = ["main"]
 
@@ -24,12 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     parser.add_argument("--cell-timeout", type=float, default=CELL_TIMEOUT, metavar="SECONDS")
     options = parser.parse_args(arguments)
-    if not options.cell_timeout > 0:
-        parser.error(f"--cell-timeout {options.cell_timeout}: expected a positive number of seconds")
+    given: dict[str, object] = {}
+    for name, text in options.parameters:
+        if name in given:
+            parser.error(f"-p {name} is given twice, {given[name]} and {text}: give it once")
+        given[name] = text
     for name, value in PINNED.items():
         os.environ.setdefault(name, value)
     try:
-        given = {name: parse_value(text) for name, text in options.parameters}
         run(
             options.notebook,
             options.output,

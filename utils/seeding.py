@@ -4,7 +4,7 @@ import hashlib
 
 import torch
 
-__all__ = ["generator_for"]
+__all__ = ["checked_generator", "generator_for"]
 
 
 def generator_for(*key: object, device: str | torch.device = "cpu") -> torch.Generator:
@@ -37,3 +37,38 @@ def generator_for(*key: object, device: str | torch.device = "cpu") -> torch.Gen
         raise ValueError("generator_for needs a key, for example generator_for(seed, 'figure 1', width)")
     digest = hashlib.sha256(repr(key).encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def checked_generator(generator: torch.Generator, device: torch.device | None = None) -> torch.Generator:
+    """A generator that was given: torch would draw from its global stream instead of ``None``.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+    device : torch.device, optional
+        Where it must draw.
+
+    Returns
+    -------
+    torch.Generator
+
+    Raises
+    ------
+    TypeError
+        If it is anything else.
+    ValueError
+        If it draws on another device.
+
+    Examples
+    --------
+    >>> checked_generator(None)
+    Traceback (most recent call last):
+    TypeError: generator: None, expected a torch.Generator, for example utils.seeding.generator_for(seed, 'what for')
+    """
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator: {generator!r}, expected a torch.Generator, for example utils.seeding.generator_for(seed, 'what for')"
+        )
+    if device is not None and generator.device.type != device.type:
+        raise ValueError(f"generator: on device {generator.device}, expected one on {device}, where the batch is")
+    return generator

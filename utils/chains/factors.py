@@ -5,6 +5,8 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
+from utils.metrics import checked
+
 __all__ = ["distinct", "gram_root", "psd_root"]
 
 
@@ -46,6 +48,11 @@ def gram_root(h: Tensor) -> tuple[Tensor, Tensor]:
     order : Tensor of int, shape (..., n, n)
         For ``root.gather(-1, order)``: the columns in the samples' own order.
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`utils.metrics.checked`.
+
     Examples
     --------
     >>> h = torch.tensor([[0.0, 1.0], [2.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
@@ -54,7 +61,7 @@ def gram_root(h: Tensor) -> tuple[Tensor, Tensor]:
     >>> torch.allclose(r.mT @ r, h.mT @ h)
     True
     """
-    once = distinct(h)
+    once = distinct(checked(h, "h"))
     n, runs = h.shape[-1], once.shape[:-2]
     roots, orders = [], []
     for one in once.flatten(end_dim=-3) if runs else [once]:
@@ -82,6 +89,11 @@ def psd_root(a: Tensor) -> Tensor:
     -------
     Tensor, shape (..., n, n)
 
+    Raises
+    ------
+    ValueError
+        If it is not finite, or indefinite by more than rounding.
+
     Examples
     --------
     >>> psd_root(torch.tensor([[4.0, 2.0], [2.0, 5.0]]))
@@ -92,5 +104,7 @@ def psd_root(a: Tensor) -> Tensor:
     if not info.any():
         return lower.mT
     # Rounding made some matrix indefinite, or it is singular: as rare as it is slow.
-    values, vectors = torch.linalg.eigh(a)
+    values, vectors = torch.linalg.eigh(checked(a, "a"))
+    if (values[..., 0] < -1e-3 * values[..., -1].abs()).any():
+        raise ValueError("a has a negative eigenvalue that is no rounding: a Gram matrix has none")
     return torch.linalg.qr(values.clamp(min=0).sqrt()[..., None] * vectors.mT).R

@@ -6,6 +6,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from utils.chains.linear import affordable, checked_size
+from utils.metrics import checked
+from utils.seeding import checked_generator
+
 __all__ = ["gradient_energies"]
 
 WEIGHTS = ("gaussian", "haar")
@@ -50,13 +54,15 @@ def gradient_energies(
     Returns
     -------
     Tensor of float64, shape (depth + 1, runs), with ``batches`` (depth + 1, runs, len(batches))
-        ‖∂⟨U, H_depth⟩/∂H_ℓ‖_F² for ℓ = 0, …, depth; not finite where the gradient is not.
+        ‖∂⟨U, H_depth⟩/∂H_ℓ‖_F² for ℓ = 0, …, depth; not finite where it leaves floating point.
 
     Raises
     ------
     ValueError
-        If ``h`` is not of shape (runs, d₀, n), a size is below 1, ``weights`` is unknown, Haar weights would not be
-        square, or ``batches`` do not add up to n.
+        If ``h`` is not of shape (runs, d₀, n) or not finite, a size is below 1, ``weights`` is unknown, Haar weights would not
+        be square, ``batches`` do not add up to n, or the weights would take more than 16 GB.
+    TypeError
+        If ``h`` is not a float32 or float64 tensor, ``generator`` is not one, or ``width`` or ``depth`` is not an int.
 
     Examples
     --------
@@ -76,10 +82,12 @@ def gradient_energies(
     >>> bool((normalised[1] > normalised[4]).all())
     True
     """
-    if h.ndim != 3:
+    if checked(h, "h").ndim != 3:
         raise ValueError(f"h: shape {tuple(h.shape)}, expected (runs, width, samples)")
-    if width < 1 or depth < 1:
-        raise ValueError(f"width={width!r}, depth={depth!r}: expected positive ints")
+    checked_size("width", width)
+    checked_size("depth", depth)
+    checked_generator(generator, h.device)
+    affordable(h, width, depth, "direct", rows=width, kept=depth)  # autograd keeps them all
     if weights not in WEIGHTS:
         raise ValueError(f"weights={weights!r}, expected one of {', '.join(WEIGHTS)}")
     if weights == "haar" and h.shape[1] != width:

@@ -17,12 +17,17 @@ import torch
 from torch import Tensor
 
 from utils.chains.factors import distinct, gram_root, psd_root
+from utils.metrics import checked
+from utils.seeding import checked_generator
 from utils.theory.stationary import bartlett_root
 
 __all__ = ["batch_norm", "bn_chain", "vanilla_chain", "wishart_root"]
 
 # Normal variates held at a time, over all runs: large enough to keep BLAS busy, small enough for the cache.
 BLOCK = 1 << 17
+# Normal variates of one layer, over all runs: what is beyond is refused rather than waited for.
+DRAWS = 10**11  # on one core 40 minutes in float64, 8 in float32
+WEIGHTS = 2 * 10**9  # of the direct method, which holds them: 16 GB in float64
 
 
 def batch_norm(m: Tensor, *, centred: bool = False) -> Tensor:
@@ -43,8 +48,10 @@ def batch_norm(m: Tensor, *, centred: bool = False) -> Tensor:
 
     Raises
     ------
+    TypeError
+        If ``m`` is not a float32 or float64 tensor.
     ValueError
-        If a row is not finite, or zero (after centring): BN divides by its norm.
+        If ``m`` is empty or not finite, or a row is zero (after centring): BN divides by its norm.
 
     Examples
     --------
@@ -53,9 +60,7 @@ def batch_norm(m: Tensor, *, centred: bool = False) -> Tensor:
     >>> batch_norm(torch.tensor([[3.0, 4.0]]), centred=True)
     tensor([[-0.7071,  0.7071]])
     """
-    norm = m.detach().abs().amax(-1, keepdim=True)  # no gradient: what follows does not depend on a row's scale
-    if not torch.isfinite(norm).all():
-        raise ValueError("m, the input of batch normalization, has NaN or infinite entries; check the data or the init")
+    norm = checked(m, "m").detach().abs().amax(-1, keepdim=True)  # no gradient: what follows does not see a row's scale
     if centred:
         mean = m.mean(-1, keepdim=True)
         spread = m - mean
@@ -112,10 +117,12 @@ def bn_chain(
     Raises
     ------
     ValueError
-        If ``h`` is empty, not finite, or cannot be normalized (zero, or with ``centred`` all samples equal); if
-        ``width`` is below the batch size, ``depth`` below 1, or ``method`` unknown.
+        If ``h`` is empty, not finite, requires a gradient, or cannot be normalized (zero, or with ``centred`` all samples
+        equal); if ``width`` is below the batch size, ``depth`` below 1, or ``method`` unknown; if a layer would take more than
+        10¹¹ normal variates (runs · n · width; on one core 40 minutes in float64, 8 in float32, in memory that does not grow) or,
+        direct, hold more than 2 · 10⁹ weights (16 GB in float64).
     TypeError
-        If ``h`` is not real floating point, or ``width`` or ``depth`` is not an int.
+        If ``h`` is not a float32 or float64 tensor, ``generator`` is not one, or ``width`` or ``depth`` is not an int.
 
     Notes
     -----
@@ -138,7 +145,8 @@ def bn_chain(
     >>> last < 0.05 < 0.5 < first
     True
     """
-    h = checked_start(h, width, depth, method)
+    h = checked_start(h, width, depth, method, generator, draws)
+    affordable(h, width, depth, method, rows=width)
     if centred:
         h = (distinct(h) - distinct(h).mean(-1, keepdim=True)).expand(h.shape)
         if (torch.linalg.matrix_norm(h) <= 8 * torch.finfo(h.dtype).eps).any():
@@ -187,7 +195,8 @@ def vanilla_chain(
     >>> round(float(abs_cosines(last)), 4)
     1.0
     """
-    h = checked_start(h, width, depth, method)
+    h = checked_start(h, width, depth, method, generator)
+    affordable(h, width, depth, method, rows=h.shape[-1])
     if method == "direct":
         return _direct(h, width, depth, generator, bn=False, centred=False)
     r, order = gram_root(h)
@@ -217,8 +226,10 @@ def wishart_root(
 
     Raises
     ------
+    TypeError
+        If ``width`` is not an int, ``dtype`` neither float32 nor float64, or ``generator`` not one.
     ValueError
-        If the last two dimensions differ or exceed ``width``.
+        If the last two dimensions differ or exceed ``width``, or it exceeds 2⁵³, where floating point stops counting.
 
     Examples
     --------
@@ -229,36 +240,62 @@ def wishart_root(
     >>> torch.allclose((t.mT @ t).mean(0) / 10_000, torch.eye(2, dtype=torch.float64), atol=0.01)
     True
     """
-    n = shape[-1]
-    if shape[-2] != n or width < n:
-        raise ValueError(f"shape {tuple(shape)} with width={width}: expected (..., n, n) with n <= width")
+    checked_size("width", width)
+    checked_generator(generator)
+    if dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"dtype: {dtype}, expected torch.float32 or torch.float64")
+    n = shape[-1] if len(shape) > 1 else 0
+    if not 1 <= n == shape[-2] <= width <= 2**53:
+        raise ValueError(f"shape {tuple(shape)} with width={width}: expected (..., n, n) with 1 <= n <= width <= 2**53")
     return bartlett_root(shape, freedom=width, generator=generator, dtype=dtype)
 
 
-def checked_start(h: Tensor, width: int, depth: int, method: str) -> Tensor:
+def checked_start(
+    h: Tensor, width: int, depth: int, method: str, generator: torch.Generator, draws: torch.dtype | None = None
+) -> Tensor:
     """The batch at Frobenius norm 1; what is wrong with it, or with the other arguments, is raised (:func:`bn_chain`)."""
-    for name, value in (("width", width), ("depth", depth)):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name}={value!r} is a {type(value).__name__}, expected an int")
-    if not isinstance(h, Tensor) or not h.is_floating_point():
-        raise TypeError("h: expected a real floating-point tensor of shape (..., d0, n); convert it with .double()")
-    if h.ndim < 2 or 0 in h.shape:
-        raise ValueError(f"h: shape {tuple(h.shape)}, expected (..., d0, n) with no dimension 0")
-    if not torch.isfinite(h).all():
-        raise ValueError("h has NaN or infinite entries; check the data that made the batch")
+    checked_size("width", width)
+    checked_size("depth", depth)
+    if checked(h, "h").requires_grad:
+        raise ValueError("h requires a gradient, which a sampler has not: give it h.detach()")
+    checked_generator(generator, h.device)
+    if draws not in (None, torch.float32, torch.float64):
+        raise TypeError(f"draws={draws!r}, expected torch.float32, torch.float64 or None for h's own")
     if width < h.shape[-1]:
         raise ValueError(
             f"width={width} is narrower than the batch of n={h.shape[-1]} samples, which then cannot be orthogonal: "
             f"choose width >= {h.shape[-1]} or a smaller batch"
         )
-    if depth < 1:
-        raise ValueError(f"depth={depth}, expected at least 1 layer")
     if method not in ("exact", "direct"):
         raise ValueError(f"method={method!r}, expected 'exact' or 'direct'")
     largest = distinct(h).abs().amax(dim=(-2, -1), keepdim=True)
     if (largest == 0).any():
         raise ValueError("h is all zeros for at least one batch: there is nothing to normalize")
     return _unit(distinct(h) / largest).expand(h.shape)
+
+
+def checked_size(name: str, value: int) -> None:
+    """Raise what is wrong with a number of things: it is no int, or below 1."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}={value!r} is a {type(value).__name__}, expected an int")
+    if value < 1:
+        raise ValueError(f"{name}={value}, expected at least 1")
+
+
+def affordable(h: Tensor, width: int, depth: int, method: str, *, rows: int, kept: int = 1) -> None:
+    """Refuse a width that would not come to an end: ``rows`` of more than ``DRAWS`` variates, or more than ``WEIGHTS``."""
+    runs, fan_in = math.prod(h.shape[:-2]), h.shape[-2]
+    if method == "direct":
+        needed, most, what = runs * kept * width * (max(width, fan_in) if depth > 1 else fan_in), WEIGHTS, "weights"
+        advice = "the exact samplers hold none"
+    else:
+        needed, most, what = runs * rows * h.shape[-1], DRAWS, "normal variates"
+        advice = "utils.theory.limits has the limit of infinite width"
+    if needed > most or width > 2**53:
+        raise ValueError(
+            f"width={width}: {runs} runs take {needed:.1e} {what} at a time, expected at most {most:.0e}, and a width below 2**53. "
+            f"Choose a smaller width or fewer runs; {advice}"
+        )
 
 
 def _unit(h: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from utils.chains.factors import psd_root
-from utils.chains.linear import BLOCK, batch_norm, checked_start
+from utils.chains.linear import BLOCK, affordable, batch_norm, checked_start
+from utils.metrics import checked
 
 __all__ = ["activation_chain"]
 
@@ -62,10 +63,10 @@ def activation_chain(
     Raises
     ------
     ValueError
-        If ``h`` is empty or not finite, F leaves nothing of it, ``width`` is below the batch size, ``depth`` below 1,
-        ``row_norm`` not positive or ``method`` unknown.
+        If ``h`` is empty or not finite, F leaves nothing of it, ``width`` is below the batch size or too large (as for
+        :func:`utils.chains.linear.bn_chain`), ``depth`` below 1, ``row_norm`` not positive and finite or ``method`` unknown.
     TypeError
-        If ``h`` is not real floating point, or ``width`` or ``depth`` is not an int.
+        If ``h`` is not a float32 or float64 tensor, ``generator`` is not one, or ``width`` or ``depth`` is not an int.
 
     Examples
     --------
@@ -81,16 +82,14 @@ def activation_chain(
     >>> last_gap(torch.tanh) < 0.05 < 0.1 < last_gap(torch.relu)
     True
     """
-    if not row_norm > 0:
+    if not 0 < row_norm < math.inf:
         raise ValueError(f"row_norm={row_norm!r}, expected a positive number: 1, or √n as torch.nn.BatchNorm1d has it")
     activations = [activation] if callable(activation) else list(activation)
-    if isinstance(h, Tensor) and h.is_floating_point():
-        if not callable(activation) and (h.ndim < 3 or len(h) != len(activations)):
-            raise ValueError(
-                f"h: shape {tuple(h.shape)}, expected a first dimension of the {len(activations)} activations"
-            )
-        h = _by_part(activations, h)
-    h = checked_start(h, width, depth, method)
+    checked(h, "h")
+    if not callable(activation) and (h.ndim < 3 or len(h) != len(activations)):
+        raise ValueError(f"h: shape {tuple(h.shape)}, expected a first dimension of the {len(activations)} activations")
+    h = checked_start(_by_part(activations, h), width, depth, method, generator, draws)
+    affordable(h, width, depth, method, rows=width)
     if method == "direct":
         return _direct(h, activations, width, depth, generator, centred, row_norm)
     return _exact(h, activations, width, depth, generator, centred, row_norm, draws or h.dtype)

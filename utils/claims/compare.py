@@ -119,12 +119,25 @@ def _label(value: object, position: int) -> str:
 
 
 def _read(path: Path) -> dict:
-    """A ``claims.json``, or what it would hold for a folder of executed notebooks."""
+    """A ``claims.json``, or what it would hold for a folder of executed notebooks; ``ValueError`` if it is neither."""
+    try:
+        content = _content(path)
+        _ = [(record["id"], record["notebook"]) for record in content["claims"]]
+    except Exception as error:  # a file of anything: what reading it raises cannot be listed
+        raise ValueError(
+            f"{path} is neither the claims.json of a build nor a folder of executed notebooks ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
+        ) from error
+    return content
+
+
+def _content(path: Path) -> dict:
     if path.is_dir():
         # Neither runs in progress nor failed ones.
         executed = [p for p in sorted(path.glob("*.ipynb")) if p.name[0] != "." and ".failed." not in p.name]
         ends = [nbformat.read(one, as_version=4).metadata["papermill"]["end_time"] for one in executed]
         return {"date": max(ends, default="")[:10], "claims": collect.collect(executed)}
+    if path.exists() and not path.is_file():
+        raise ValueError("not a regular file")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -153,7 +166,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--how", default="", metavar="TEXT", help="what was different in the second run")
     options = parser.parse_args(arguments)
 
-    first, second = _read(options.first), _read(options.second)
+    try:
+        first, second = _read(options.first), _read(options.second)
+    except ValueError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
     shared = {r["notebook"] for r in first["claims"]} & {r["notebook"] for r in second["claims"]}
     if not shared:
         print(f"{parser.prog}: {options.first} and {options.second} share no notebook's claims", file=sys.stderr)

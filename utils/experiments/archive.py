@@ -170,8 +170,15 @@ def describe(provenance: dict) -> str:
 def _from_notebook(path: Path) -> Path:
     import nbformat  # here: readers of kept tables have no use for it
 
-    notebook = nbformat.read(path, as_version=4)
-    run, source = notebook.metadata["companion"], Path(notebook.metadata["papermill"]["input_path"])
+    try:
+        if path.exists() and not path.is_file():
+            raise ValueError("not a regular file")
+        notebook = nbformat.read(path, as_version=4)
+        run, source = notebook.metadata["companion"], Path(notebook.metadata["papermill"]["input_path"])
+    except Exception as error:  # a file of anything: what reading it raises cannot be listed
+        raise ValueError(
+            f"{path} is not a notebook that utils.run has executed ({type(error).__name__}: {str(error).partition(chr(10))[0]})"
+        ) from error
     shown = [output.get("metadata", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
     tables = {m[RECORD]["name"]: _read(io.StringIO(m[RECORD]["csv"])) for m in shown if RECORD in m}
     records = [claims.again(m[claims.RECORD]).record() for m in shown if claims.RECORD in m]
@@ -190,7 +197,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m utils.experiments.archive", description=__doc__.split("\n\n")[0])
     parser.add_argument("executed", type=Path, help="an executed notebook, whose tables and verdicts are kept")
-    print(f"{_from_notebook(parser.parse_args(arguments).executed)}: written")
+    try:
+        print(f"{_from_notebook(parser.parse_args(arguments).executed)}: written")
+    except ValueError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

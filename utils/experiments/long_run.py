@@ -4,6 +4,7 @@ It takes hours, can be stopped and started again, and keeps its tables as :mod:`
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -55,17 +56,29 @@ def _run(options: argparse.Namespace) -> Path:
     )
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:12]) and text[0] != "0"):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number of at least 1")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    if not 0 < float(text) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a positive number")
+    return float(text)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m utils.experiments.long_run", description=__doc__.split("\n\n")[0])
     parser.add_argument("name", help="of the folder, NOTEBOOK.WHAT")
-    parser.add_argument("--width", type=int, required=True)
-    parser.add_argument("--depths", type=int, nargs="+", required=True)
+    parser.add_argument("--width", type=_count, required=True)
+    parser.add_argument("--depths", type=_count, nargs="+", required=True)
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), required=True)
-    parser.add_argument("--rate", type=float, default=0.01)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--images", type=int, default=50_000)
-    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--rate", type=_rate, default=0.01)
+    parser.add_argument("--epochs", type=_count, default=30)
+    parser.add_argument("--images", type=_count, default=50_000)
+    parser.add_argument("--seeds", type=_count, default=4)
     parser.add_argument("--device", default="cpu")
     print(f"{_run(parser.parse_args(arguments))}: written")
     return 0

@@ -66,7 +66,7 @@ def sweep(
     Parameters
     ----------
     function : callable
-        A function of a module (not of a notebook), from plain keyword values (numbers, strings, lists of them) to a list of
+        Defined at the top level of a module (not in a notebook or another function, no lambda), from plain keyword values (numbers, strings, lists of them) to a list of
         rows, dicts of plain values. If it takes ``scratch``, it is given a path of its own under which to save how far it
         got; what is there when it starts is from an interrupted run of the same point by the same code.
     grid : iterable of dict
@@ -86,7 +86,10 @@ def sweep(
     Raises
     ------
     ValueError
-        If the grid is empty.
+        If the grid is empty, or the function is not the one that its module has under its name: its rows would be stored as
+        that one's.
+    TypeError
+        If a value of the grid is not plain.
     OSError
         If the store cannot be written; before anything is computed where that can be told.
     ConnectionError
@@ -122,6 +125,7 @@ def sweep(
     grid = list(grid)
     if not grid:
         raise ValueError("grid has no points: give at least one dict of values")
+    _check_name(function)
     folder = Path(store or store_directory()) / function.__name__
     code = code_fingerprint(Path(sys.modules[function.__module__].__file__))
     paths = [folder / f"{_key(function, values, code)}.json" for values in grid]
@@ -149,7 +153,23 @@ def sweep(
     )
 
 
+def _check_name(function: Callable) -> None:
+    """See that a function is found by its name: points are stored under it, and workers import it."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    there = vars(sys.modules.get(module or "", object)).get(name or "")
+    if there is not function or not getattr(sys.modules[module], "__file__", None):
+        raise ValueError(
+            f"function: {function!r} is not a function at the top level of a module (a lambda, or defined in a notebook or "
+            "another function): write it with 'def' in a module, and give what differs as values of the grid"
+        )
+
+
 def _key(function: Callable, values: dict, code: str) -> str:
+    for name, value in values.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"grid: {name}={value!r} is not plain (numbers, strings, lists of them): {error}") from None
     named = [function.__module__, function.__name__, values, code]
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:40]
 

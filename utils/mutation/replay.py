@@ -28,9 +28,12 @@ def names(source: str) -> tuple[set[str], set[str]]:
     >>> takes, gives = names("total = 0\\nfor x in rows:\\n    found[x] = total + offset")
     >>> sorted(takes), sorted(gives)
     (['found', 'offset', 'rows'], ['found', 'total', 'x'])
+    >>> names("[x for x in rows], {x for x in rows}, {x: y for x, y in rows}")  # on every Python
+    ({'rows'}, set())
     """
 
-    tree, tables, reads = ast.parse(source), [symtable.symtable(source, "<cell>", "exec")], set()
+    tree, reads = _Generators().visit(ast.parse(source)), set()
+    tables = [symtable.symtable(ast.unparse(ast.fix_missing_locations(tree)), "<cell>", "exec")]
     binds = {s.get_name() for s in tables[0].get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
     changes = set(map(_changed, ast.walk(tree)))
     while tables:
@@ -38,6 +41,18 @@ def names(source: str) -> tuple[set[str], set[str]]:
         reads |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
         tables += table.get_children()
     return reads - (binds - changes), binds | reads & changes
+
+
+class _Generators(ast.NodeTransformer):
+    """Comprehensions as generators: Python 3.12 and newer otherwise list their variables among the cell's own."""
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators))
 
 
 def _changed(node: ast.AST) -> str | None:

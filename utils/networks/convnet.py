@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from utils.networks.layers import Linear
+from utils.networks.layers import Linear, checked_sizes
 
 __all__ = ["convnet"]
 
@@ -73,7 +73,10 @@ def convnet(
     Raises
     ------
     ValueError
-        If the network is too shallow or the images cannot be pooled three times.
+        If the network is too shallow, the images cannot be pooled three times, a size is below 1, or all weights together are
+        more than 2 · 10⁹ (8 GB).
+    TypeError
+        If a size is not an int.
 
     Examples
     --------
@@ -83,11 +86,27 @@ def convnet(
     >>> network(torch.zeros(2, 64, 5)).shape
     torch.Size([2, 10, 5])
     """
+    first, second, rest = channels
+    checked_sizes(
+        lambda: (
+            replicas * 9 * (image_channels * first + first * second + second * rest + (depth - 3) * rest**2)
+            + replicas * classifier * (rest * (side // (8 * stride)) ** 2 + classifier + classes)
+        ),
+        depth=depth,
+        first=first,
+        second=second,
+        rest=rest,
+        image_channels=image_channels,
+        side=side,
+        classes=classes,
+        classifier=classifier,
+        stride=stride,
+        replicas=replicas,
+    )
     if depth < 4:
         raise ValueError(f"depth={depth}, expected at least 4 convolutions")
     if side % (8 * stride):
         raise ValueError(f"side={side}, expected a multiple of {8 * stride}: the network pools three times")
-    first, second, rest = channels
 
     def convolution(fan_in, fan_out, stride=1):
         layer = nn.Conv2d(

@@ -9,10 +9,12 @@ Sources: *digits* is the test half of the optical recognition data of Alpaydin a
 its authors state no licence and ask for that citation, so the companion fetches it and never passes it on.
 """
 
+import errno
 import hashlib
 import math
 import os
 import pickle
+import stat
 import time
 from functools import cache
 from pathlib import Path
@@ -24,7 +26,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from utils.files import ROOT
-from utils.seeding import generator_for
+from utils.seeding import checked_generator, generator_for
 
 __all__ = ["SCALES", "DataUnavailable", "Task", "batches", "images", "labels", "task"]
 
@@ -39,6 +41,7 @@ CIFAR10 = {
     "data_batch_4": "634d18415352ddfa80567beed471001a",
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
 }
+LARGEST = 1 << 25  # bytes read of a batch file: all of an official one (31 MB), and no more of another
 CIFAR10_TEST = {"test_batch": "40351d587109b95175f43aff81a1287e"}
 #: How pixels may be scaled, see :func:`task`.
 SCALES = ("unit", "symmetric", "standardised")
@@ -217,7 +220,7 @@ def _downloaded() -> Path:
     members = [f"{folder.name}/{file}" for file in (CIFAR10 | CIFAR10_TEST)]
     for file, digest in (CIFAR10 | CIFAR10_TEST).items():
         # What an interrupted unpacking left half-written is unpacked again, not complained about.
-        if (folder / file).exists() and _md5((folder / file).read_bytes()) != digest:
+        if (folder / file).is_file() and _md5((folder / file).read_bytes()) != digest:
             (folder / file).unlink()
     for part in cache.glob("tmp*"):
         # Pooch's name for a download under way; one that was killed would stay for good.
@@ -246,9 +249,17 @@ def _md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file without waiting for who writes to it, should it be a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _opened(path: Path, digest: str) -> dict:
     try:
-        content = path.read_bytes()
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
+            content = file.read(LARGEST)
     except OSError as error:
         raise DataUnavailable(
             f"CIFAR-10: cannot read {path} ({error.strerror}); COMPANION_DATA={os.environ.get('COMPANION_DATA')!r} should "
@@ -284,16 +295,23 @@ def batches(name: str, *, size: int, count: int, generator: torch.Generator) -> 
     DataUnavailable
         As :func:`images`.
     ValueError
-        If there is no such data set, or ``size`` is not between 1 and the number of images.
+        If there is no such data set, ``size`` is not between 1 and the number of images, ``count`` is below 1, or all together
+        would take more than 16 GB.
+    TypeError
+        If ``generator`` is not one.
 
     Examples
     --------
-    >>> from utils.seeding import generator_for
+    >>> from utils.seeding import checked_generator, generator_for
     >>> batches("digits", size=4, count=10, generator=generator_for(0, "example")).shape
     torch.Size([10, 64, 4])
     """
     everything = images(name)
     if not 1 <= size <= len(everything):
         raise ValueError(f"size={size}, expected 1 to {len(everything)}, the number of images in {name}")
+    most = (2 * 10**9) // (size * everything.shape[1])
+    if not 1 <= count <= most:
+        raise ValueError(f"count={count}, expected 1 to {most} batches of this size (16 GB)")
+    checked_generator(generator)
     chosen = torch.stack([torch.randperm(len(everything), generator=generator)[:size] for _ in range(count)])
     return everything[chosen].mT.double()

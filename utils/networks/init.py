@@ -4,13 +4,16 @@ Standard ones are torch's own. *Iterative orthogonalisation* (Eq. 6 of the paper
 layer after another from the representations that reach it, so it runs inside one forward pass, by hooks.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from utils.metrics import checked
 from utils.networks.layers import Linear
 from utils.networks.perceptron import evaluating, hidden_maps, linear_maps, weight_matrices
+from utils.seeding import checked_generator
 
 __all__ = [
     "BASES",
@@ -55,6 +58,8 @@ def standard(network: nn.Module, scheme: str, *, generators: Sequence[torch.Gene
     ------
     ValueError
         If the scheme is unknown or the number of generators is not that of the replicas.
+    TypeError
+        If one of them is no generator.
 
     Examples
     --------
@@ -71,10 +76,17 @@ def standard(network: nn.Module, scheme: str, *, generators: Sequence[torch.Gene
     for module in linear_maps(network):
         # A convolution keeps its kernel's shape: its fan in and out count the kernel's area.
         replicas = module.weight if isinstance(module, Linear) else module.weight.chunk(module.groups)
-        if len(generators) != len(replicas):
-            raise ValueError(f"generators: {len(generators)} for {len(replicas)} replicas, expected one each")
+        _one_each(generators, len(replicas))
         for weight, generator in zip(replicas, generators, strict=True):
             STANDARD[scheme](weight, generator)
+
+
+def _one_each(generators: Sequence[torch.Generator] | None, replicas: int, name: str = "generators") -> None:
+    given = len(generators or ())
+    if given != replicas:
+        raise ValueError(f"{name}: {given} for {replicas} replicas, expected one each")
+    for generator in generators or ():
+        checked_generator(generator)
 
 
 @torch.no_grad()
@@ -108,7 +120,9 @@ def layer_by_layer(
     Raises
     ------
     ValueError
-        If there is no such layer, or ``samples`` exceeds the pool.
+        If there is no such layer, ``samples`` exceeds the pool, or ``redraw`` is not one per replica.
+    TypeError
+        If one of ``redraw`` is no generator.
 
     Examples
     --------
@@ -124,6 +138,8 @@ def layer_by_layer(
     samples = x.shape[-1] if samples is None else samples
     if not 1 <= samples <= x.shape[-1]:
         raise ValueError(f"samples={samples}, expected 1 to {x.shape[-1]}, the number of inputs in x")
+    if redraw is not None:
+        _one_each(redraw, len(x), "redraw")
 
     def set_weight(module, inputs):
         h = inputs[0]
@@ -162,6 +178,7 @@ def scaled(weight_for: Callable[[Tensor, int], Tensor]) -> Callable[[Tensor, int
     Returns
     -------
     callable
+        Which raises ``ValueError`` where WH is zero, or the scale out of floating point.
 
     Examples
     --------
@@ -173,9 +190,36 @@ def scaled(weight_for: Callable[[Tensor, int], Tensor]) -> Callable[[Tensor, int
 
     def weight(h: Tensor, fan_out: int) -> Tensor:
         w = weight_for(h, fan_out)
-        return w / torch.linalg.matrix_norm(w @ h, keepdim=True)
+        h, size = _at_one(h)
+        return _representable(w / torch.linalg.matrix_norm(w @ h, keepdim=True) / size)
 
     return weight
+
+
+def _at_one(h: Tensor) -> tuple[Tensor, Tensor]:
+    """The batch with its largest entry 1, and what that was: squares of what is left neither over- nor underflow."""
+    size = checked(h, "h").detach().abs().amax((-2, -1), keepdim=True)
+    if (size == 0).any():
+        raise ValueError("h is all zeros for at least one replica: the layers before have died out")
+    return h / size, size
+
+
+def _representable(w: Tensor) -> Tensor:
+    if not torch.isfinite(w).all():
+        raise ValueError("h: no finite weights W give WH the norm 1; WH is zero, or h so small that they overflow")
+    return w
+
+
+def _checked_sizes(h: Tensor, fan_out: int) -> None:
+    if not isinstance(h, Tensor) or h.ndim != 3:
+        what = f"shape {tuple(h.shape)}" if isinstance(h, Tensor) else f"a {type(h).__name__}"
+        raise (ValueError if isinstance(h, Tensor) else TypeError)(
+            f"h: {what}, expected a tensor of shape (replicas, fan_in, samples)"
+        )
+    if isinstance(fan_out, bool) or not isinstance(fan_out, int):
+        raise TypeError(f"fan_out={fan_out!r} is a {type(fan_out).__name__}, expected an int")
+    if fan_out < 1:
+        raise ValueError(f"fan_out={fan_out}, expected at least 1")
 
 
 def identity_like(h: Tensor, fan_out: int) -> Tensor:
@@ -191,6 +235,13 @@ def identity_like(h: Tensor, fan_out: int) -> Tensor:
     -------
     Tensor, shape (replicas, fan_out, fan_in), ``h``'s dtype
 
+    Raises
+    ------
+    ValueError
+        If ``h`` is not of that shape, or fan_in not ``fan_out`` times an odd kernel area.
+    TypeError
+        If ``h`` is no tensor, or ``fan_out`` no int.
+
     Examples
     --------
     >>> identity_like(torch.zeros(1, 2, 5), 2)
@@ -201,8 +252,13 @@ def identity_like(h: Tensor, fan_out: int) -> Tensor:
             [0., 1., 0.],
             [0., 0., 0.]])
     """
+    _checked_sizes(h, fan_out)
     replicas, fan_in, _ = h.shape
-    area = fan_in // fan_out
+    area, rest = divmod(fan_in, fan_out)
+    if rest or area % 2 == 0:
+        raise ValueError(
+            f"fan_out={fan_out} for fan_in={fan_in}: expected fan_in to be an odd multiple, the kernel's area"
+        )
     weight = torch.zeros(fan_out, fan_out, area, dtype=h.dtype, device=h.device)
     weight[range(fan_out), range(fan_out), area // 2] = 1
     return weight.reshape(fan_out, fan_in).expand(replicas, -1, -1)
@@ -222,6 +278,11 @@ def permutation_like(h: Tensor, fan_out: int, *, generators: Sequence[torch.Gene
     -------
     Tensor, shape (replicas, fan_out, fan_in), ``h``'s dtype
 
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`identity_like`, or if ``generators`` is not one per replica.
+
     Examples
     --------
     >>> from utils.seeding import generator_for
@@ -229,8 +290,10 @@ def permutation_like(h: Tensor, fan_out: int, *, generators: Sequence[torch.Gene
     >>> w.sum(-1), w.sum(-2)
     (tensor([[1., 1., 1., 1.]]), tensor([[1., 1., 1., 1.]]))
     """
+    eye = identity_like(h, fan_out)
+    _one_each(generators, len(h))
     orders = [torch.randperm(fan_out, generator=g).to(h.device) for g in generators]
-    return torch.stack([one[order] for one, order in zip(identity_like(h, fan_out), orders, strict=True)])
+    return torch.stack([one[order] for one, order in zip(eye, orders, strict=True)])
 
 
 def orthogonalising_weight(
@@ -270,7 +333,14 @@ def orthogonalising_weight(
     Raises
     ------
     ValueError
-        If ``h`` is not finite or zero, n or fan_in is below ``fan_out``, or a choice is unknown or misses its generators.
+        If ``h`` is not finite or zero, so small that W overflows (all entries below 1e-308), n or fan_in below ``fan_out``,
+        ``exponent`` not finite, or a choice is unknown or misses its generators.
+    TypeError
+        If ``h`` is not a float32 or float64 tensor, or ``fan_out`` not an int.
+
+    Notes
+    -----
+    A multiple of H gives W divided by it.
 
     Examples
     --------
@@ -281,16 +351,18 @@ def orthogonalising_weight(
     >>> torch.allclose(torch.linalg.svdvals(w @ h), torch.tensor(3.0, dtype=torch.float64).rsqrt())
     True
     """
+    _checked_sizes(h, fan_out)
     replicas, fan_in, n = h.shape
     if basis not in BASES or through not in ("gram", "svd"):
         raise ValueError(f"basis={basis!r}, expected one of {BASES}; through={through!r}, expected 'gram' or 'svd'")
-    if basis == "haar" and (generators is None or len(generators) != replicas):
-        raise ValueError(f"basis='haar' needs generators, one for each of the {replicas} replicas")
+    if basis == "haar":
+        _one_each(generators, replicas)
     if not (fan_out <= fan_in and fan_out <= n):
         raise ValueError(f"h: shape {tuple(h.shape)} with fan_out={fan_out}: expected fan_in and n at least fan_out")
-    if not torch.isfinite(h).all() or (h == 0).all(-1).all(-1).any():
-        raise ValueError("h has NaN or infinite entries or is all zeros: the layers before have exploded or died out")
+    if not math.isfinite(exponent):
+        raise ValueError(f"exponent={exponent!r}, expected a finite number")
 
+    h, size = _at_one(h)
     sigma, u = _left_singular(h, fan_out, through)
     alive = sigma > DEAD * sigma[:, :1]
     inverse = torch.where(alive, 1 / sigma.where(alive, torch.ones_like(sigma)), torch.zeros_like(sigma))
@@ -303,8 +375,18 @@ def orthogonalising_weight(
             left, _, right = torch.linalg.svd(v)
             v = left @ right
     # WH = V′ Σ^{1−exponent} Vᵀ has the norm of V′ Σ^{1−exponent}: H need not be multiplied again.
-    stretched = v * torch.where(alive, sigma.pow(1 - exponent), torch.zeros_like(sigma))[:, None, :]
-    return v * inverse.pow(exponent)[:, None, :] @ u.mT / torch.linalg.matrix_norm(stretched, keepdim=True)
+    # Both powers relative to their largest, so that no exponent overflows; the logarithm brings the two scales together.
+    turned, first = _power(sigma, alive, -exponent)
+    stretched, second = _power(sigma, alive, 1 - exponent)
+    scale = (exponent * (second - first) - second).exp() / torch.linalg.matrix_norm(v * stretched, keepdim=True)
+    return _representable(v * turned @ u.mT * scale / size)
+
+
+def _power(sigma: Tensor, alive: Tensor, exponent: float) -> tuple[Tensor, Tensor]:
+    """Powers of singular values as rows, in units of the largest, and the logarithm of the value that has it; dead ones 0."""
+    logs = sigma.where(alive, sigma[:, :1]).log()[:, None, :]
+    unit = logs.amax(-1, keepdim=True) if exponent >= 0 else logs.amin(-1, keepdim=True)
+    return (exponent * (logs - unit)).exp() * alive[:, None, :], unit
 
 
 def _lower_gram(h: Tensor, rows: int = 200) -> Tensor:

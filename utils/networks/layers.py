@@ -4,10 +4,29 @@ Columns are samples: a layer takes (replicas, features, samples) and no replica 
 are torch's own modules.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 __all__ = ["ACTIVATIONS", "NORMS", "BatchNorm", "LayerNorm", "Linear", "RMSNorm"]
+
+
+WEIGHTS = 2 * 10**9  # of a network, all replicas: 8 GB in float32
+
+
+def checked_sizes(weights: Callable[[], int], **sizes: int) -> None:
+    """Raise what is wrong with a network's sizes: no ints, below 1, or together more weights than memory is meant for."""
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{name}={value!r} is a {type(value).__name__}, expected an int")
+        if value < 1:
+            raise ValueError(f"{name}={value!r}, expected an int of at least 1")
+    if weights() > WEIGHTS:
+        given = ", ".join(f"{name}={value}" for name, value in sizes.items())
+        raise ValueError(
+            f"{given}: {weights():.1e} weights, expected at most {WEIGHTS:.0e} (8 GB): choose a smaller network"
+        )
 
 
 class Sin(nn.Module):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
-from utils.networks.layers import ACTIVATIONS, NORMS, Linear
+from utils.networks.layers import ACTIVATIONS, NORMS, Linear, checked_sizes
 
 __all__ = ["evaluating", "hidden_maps", "linear_maps", "mlp", "representations", "weight_matrices", "weight_normalised"]
 
@@ -57,7 +57,10 @@ def mlp(
     Raises
     ------
     ValueError
-        If a size is below 1, the activation or the normalisation unknown, or the dropout out of range.
+        If a size is below 1, all weights together are more than 2 · 10⁹ (8 GB), the activation or the normalisation is unknown,
+        or the dropout out of range.
+    TypeError
+        If a size is not an int.
 
     Examples
     --------
@@ -65,11 +68,14 @@ def mlp(
     >>> network(torch.zeros(2, 64, 5)).shape
     torch.Size([2, 10, 5])
     """
-    for name, value in (
-        ("features", features), ("width", width), ("depth", depth), ("classes", classes), ("replicas", replicas),
-    ):  # fmt: skip
-        if value < 1:
-            raise ValueError(f"{name}={value!r}, expected an int of at least 1")
+    checked_sizes(
+        lambda: replicas * width * (features + (depth - 1) * width + classes),
+        features=features,
+        width=width,
+        depth=depth,
+        classes=classes,
+        replicas=replicas,
+    )
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation={activation!r}, expected one of {', '.join(ACTIVATIONS)}")
     if norm is not None and norm not in NORMS:

@@ -57,8 +57,8 @@ def install_missing(needed: Sequence[str] = NEEDED) -> list[str]:
     subprocess.CalledProcessError
         If pip fails; it has said why.
     """
-    if sys.version_info < (3, 11):  # noqa: UP036 (nothing has checked it yet)
-        raise SystemExit(f"The companion's code needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    if sys.version_info < (3, 11, 2):
+        raise SystemExit(f"The companion's code needs Python 3.11.2 or newer; this is {sys.version.split()[0]}.")
     import tomllib  # from 3.11 on
 
     text = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8")

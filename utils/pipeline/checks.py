@@ -7,11 +7,9 @@ from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import nbformat
-
 from utils.claims.register import registry
 from utils.files import ROOT
-from utils.pipeline.parameters import PROFILES, ParameterError, check, declared, profile_overrides
+from utils.pipeline.parameters import PROFILES, ParameterError, check, declared, opened, profile_overrides
 
 __all__ = ["problems"]
 
@@ -37,9 +35,9 @@ def problems(notebook: Path) -> list[str]:
     """
     notebook = Path(notebook)
     try:
-        cells = nbformat.read(notebook, as_version=4).cells
-    except Exception as error:
-        return [f"{notebook.name} cannot be read as a notebook: {error}"]
+        cells = opened(notebook).cells
+    except ParameterError as error:
+        return [str(error).replace(str(notebook), notebook.name)]
     found = []
     for position, cell in enumerate(cells):
         if cell.cell_type == "code":

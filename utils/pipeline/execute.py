@@ -1,5 +1,6 @@
 """Run one notebook strictly: parameters checked first, the result in place only if it is complete and clean."""
 
+import math
 import os
 import time
 from contextlib import suppress
@@ -144,7 +145,7 @@ def run(
     parameters : dict of str to object
         Win over the profile.
     cell_timeout : float
-        Seconds one cell may take.
+        Whole seconds one cell may take; ``inf`` for no limit.
 
     Raises
     ------
@@ -162,6 +163,8 @@ def run(
         raise ParameterError(
             f"OUTPUT {output} is the notebook itself; sources stay without outputs, choose another path"
         )
+    if not (cell_timeout >= 1 and cell_timeout in (math.inf, cell_timeout // 1)):
+        raise ParameterError(f"--cell-timeout {cell_timeout}: expected whole seconds, at least 1, or inf for no limit")
     values = resolve(notebook, profile, parameters or {})
     fingerprint = notebook_fingerprint(notebook, values)
 
@@ -176,7 +179,7 @@ def run(
                 cwd=str(notebook.parent),
                 kernel_name="python3",
                 kernel_manager_class=KernelManager,
-                execution_timeout=cell_timeout,
+                execution_timeout=None if cell_timeout == math.inf else int(cell_timeout),
                 progress_bar={"desc": notebook.stem},
                 # The kernel's only client is on this machine: no warning about unencrypted loopback sockets.
                 extra_arguments=["--log-level=40"],

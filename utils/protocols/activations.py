@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from utils.metrics import orthogonality_gap
+from utils.seeding import checked_generator
 from utils.stats.regression import group_means
 
 __all__ = ["KINDS", "deviations", "module_gaps", "off_diagonal", "practical_layer"]
@@ -80,7 +81,7 @@ def module_gaps(
     """
     found = torch.empty(depth + 1, len(inputs))
     with torch.random.fork_rng():  # torch's modules draw their weights from the global stream
-        torch.manual_seed(generator.initial_seed())
+        torch.manual_seed(checked_generator(generator).initial_seed())
         for run, columns in enumerate(inputs):
             network = nn.Sequential(
                 *(practical_layer(kind, fan_in, width) for fan_in in [len(columns)] + [width] * (depth - 1))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from utils.metrics import gram
+from utils.seeding import checked_generator
 from utils.stats.measurement import Measurement
 from utils.theory.limits import infinite_width_map
 
@@ -71,7 +72,7 @@ def one_layer(
     """
     p, start = infinite_width_map(lam), batches(lam, count)
     if options.get("method") == "direct":  # in single precision, whose normal variates cost a fifth
-        turn = torch.linalg.qr(torch.randn(width, len(lam), generator=generator, dtype=lam.dtype)).Q
+        turn = torch.linalg.qr(torch.randn(width, len(lam), generator=checked_generator(generator), dtype=lam.dtype)).Q
         start = (turn @ start[0]).float().expand(count, -1, -1)
     found = []
     for some in start.split(4096):  # small enough for the cache

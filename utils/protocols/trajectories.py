@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from utils.chains.linear import wishart_root
-from utils.seeding import generator_for
+from utils.seeding import checked_generator, generator_for
 from utils.stats.measurement import Measurement
 from utils.theory.bounds import largest_gap, theorem1_bound
 
@@ -131,7 +131,7 @@ def perturbations(count: int, n: int, generator: torch.Generator) -> Tensor:
     >>> torch.linalg.matrix_norm(direction, ord=2).allclose(torch.ones(3, dtype=torch.float64)), direction.shape
     (True, torch.Size([3, 4, 4]))
     """
-    direction = torch.randn(count, n, n, generator=generator, dtype=torch.float64)
+    direction = torch.randn(count, n, n, generator=checked_generator(generator), dtype=torch.float64)
     direction = (direction + direction.mT) / 2
     mean = direction.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
     direction = direction - mean * torch.eye(n, dtype=torch.float64)
