@@ -103,8 +103,8 @@ def spectral_ratio(batch_size: int, width: float, *, centred: bool = False) -> f
 def diffusion_dimension(batch_size: int, width: float, *, centred: bool = False) -> float:
     """Degrees of freedom of the diffusion's stationary law: 4(d − 1)/n.
 
-    Proved for the diffusion, at every n; for the chain it is right to leading order only. That law exists if and only if
-    4(d − 1)/n > n − 1.
+    Proved for the diffusion, at every n; for the chain it is right to leading order only, derived. The diffusion is
+    reversible for every d > 1; its stationary law exists if and only if 4(d − 1)/n > n − 1.
 
     Parameters
     ----------
@@ -555,9 +555,10 @@ def mean_square_gap(batch_size: int, width: float, *, centred: bool = False) -> 
 def least_eigenvalue(batch_size: int, width: float, *, centred: bool = False) -> float:
     """Least eigenvalue of the stationary Gram matrix, to leading order: (1/n)(1 − n/(2√d))².
 
-    Derived, for n, d → ∞ at fixed c < 1: Assumption A₁ of the paper as a formula. (Proved for d ≥ (½ + ε)n² and n large:
-    E 1/λ_min ≤ Kn².) It is the edge of the spectrum; the
-    least eigenvalue itself is above it by a share of order n^{-2/3} (measured: 0.322/n at n = 16, d = 315, edge 0.302/n).
+    Derived, for n, d → ∞ at fixed c < 1: Assumption A₁ of the paper as a formula. (Proved for d ≥ (½ + ε)n² and
+    n ≥ n₀(ε), no useful value of which is known: E 1/λ_min ≤ Kn², a mean form, weaker than A₁.) It is the edge of the
+    spectrum; the least eigenvalue itself is above it by a share of order n^{-2/3} (measured: 0.322/n at n = 16, d = 315,
+    edge 0.302/n).
 
     Parameters
     ----------
