@@ -17,10 +17,11 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint check test-faults test-book mutation bench lab hooks lock clean distclean
+.PHONY: moved help book test lint check test-faults test-book mutation bench lab hooks lock clean distclean
 
 help:
 	@echo "make book [PROFILE=fast|cifar|paper]  run every notebook, judge every claim, build _build/html/index.html"
+	@echo "make book JOBS=1                      at most so many processes; by default as many as you may use processors"
 	@echo "make book SEED=1                      judge the whole book on another seed and say what differs; publish nothing"
 	@echo "make check                            lint, format, import contract, types, unit tests: a minute"
 	@echo "make test                             all tests but the next two: units, samplers' law, small books, JupyterLab"
@@ -33,20 +34,26 @@ help:
 	@echo "make lock [UPGRADE=1]                 resolve pyproject.toml into requirements.txt; take newer releases"
 	@echo "make clean | make distclean           remove what was built | and the environment too"
 
-# The stamp is written last, so an interrupted set-up is done again. pip's own variables (index, proxy) apply.
-$(READY): requirements.txt
+# The stamp is written last, so an interrupted set-up is done again, and so is one of a clone that was moved or copied, whose
+# environment belongs to the old place. Only what make has made is ever removed. pip's own variables (index, proxy) apply.
+OURS  := if [ -e $(VENV) ] && [ ! -e $(VENV)/.made-by-make ] && [ ! -e $(READY) ]; then \
+	echo "$(VENV) is there and make has not made it: move it away, or name another with VENV=…" >&2; exit 1; fi
+MOVED := $(shell [ ! -s $(READY) ] || [ "$$(cat $(READY))" = "$(CURDIR)" ] || echo moved)
+$(READY): requirements.txt $(if $(MOVED),moved)
 	@$(PYTHON) -c 'import sys; this = sys.version_info[:3]; sys.exit(None if this >= tuple(map(int, "$(OLDEST)".split("."))) else "Python $(OLDEST) or newer is needed, this is %d.%d.%d: set PYTHON=python3.12, say" % this)'
+	@$(OURS)
 	@echo "Setting up $(VENV) (once; a few minutes)"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@rm -rf $(VENV) && mkdir -p $(VENV) && touch $(VENV)/.made-by-make
+	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+	@echo "$(CURDIR)" > $@
 
 $(BROWSER): $(READY) tests/book/requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/book/requirements.txt
 	@touch $@
 
 book: $(READY)
-	@$(BIN)/python -m utils.build --profile $(PROFILE) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m utils.build --profile $(PROFILE) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(TWO)
@@ -103,4 +110,5 @@ clean:
 	rm -rf _build
 
 distclean: clean
+	@$(OURS)
 	rm -rf $(VENV)

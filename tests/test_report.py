@@ -10,6 +10,7 @@ import yaml
 from books import notebook
 from bs4 import BeautifulSoup
 
+from utils import provenance
 from utils.claims import collect, display, items, registry
 from utils.claims.items import Item
 from utils.files import ROOT
@@ -214,7 +215,7 @@ def executed(tmp_path):
         content = nbformat.read(path, as_version=4)
         for cell, (kind, data, metadata) in zip(content.cells[2:], shown, strict=True):
             cell.update(metadata=metadata, outputs=[nbformat.v4.new_output("display_data", data={kind: data})])
-        content.metadata |= {"companion": {"seconds": seconds, "parameters": {}}, "papermill": {"end_time": end}}
+        content.metadata |= {"companion": {"seconds": seconds, "ran": provenance.facts() | {"date": end[:10]}}}
         nbformat.write(content, path)
         return path
 

@@ -13,7 +13,7 @@ __all__ = ["ROOT", "clear_stale", "replacing", "temporary_beside", "write_atomic
 #: The project's root folder.
 ROOT = Path(__file__).resolve().parent.parent
 
-# Anything of ours is written in seconds; whose temporary file cannot be told is given this long.
+# Anything of ours is written in seconds; that of a process on another machine is given this long.
 ABANDONED = 3600  # seconds
 
 
@@ -74,21 +74,29 @@ def write_atomically(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def clear_stale(folder: Path) -> None:
-    """Remove the temporary files of processes that were killed, so that they do not pile up.
+def clear_stale(folder: Path, *written: Path) -> None:
+    """Remove the temporary files of processes that were killed, so that they do not pile up; nothing else.
 
     Parameters
     ----------
     folder : Path
-        Those of this machine's processes that live are kept, and all that are younger than an hour of which that cannot be
-        told (another machine's, in a shared folder).
+    *written : Path
+        Files whose temporary ones are meant, in a folder that is not ours; in one that is, all.
+
+    Notes
+    -----
+    Only names that :func:`temporary_beside` gives are touched. Those of this machine's processes that live are kept, and
+    those of another machine's, in a shared folder, that are younger than an hour.
     """
-    ours = re.compile(rf"\.{re.escape(platform.node())}\.(\d+)\.tmp(\.\w+)?")
+    stem = "|".join(re.escape(path.stem) for path in written) or ".+"
+    ending = "|".join(re.escape(path.suffix) for path in written) or r"(\.\w+)?"
+    ours = re.compile(rf"\.({stem})\.(?P<host>.+)\.(?P<process>\d+)\.tmp({ending})")
     with suppress(OSError):  # no such folder, or not ours to write: nothing to clear
-        for path in Path(folder).glob(".*.tmp*"):
-            owner = ours.search(path.name)
-            if owner is not None:
-                stale = not _is_alive(int(owner[1]))
+        for path in Path(folder).iterdir():
+            if (name := ours.fullmatch(path.name)) is None:
+                continue
+            if name["host"] == platform.node():
+                stale = not _is_alive(int(name["process"]))
             else:
                 stale = time.time() - path.stat().st_mtime > ABANDONED
             if stale:

@@ -3,10 +3,12 @@
 import ast
 import hashlib
 import json
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
 from utils.files import ROOT
+from utils.processes.environment import installed
 
 __all__ = ["code_fingerprint", "digest", "files_fingerprint", "reached"]
 
@@ -49,12 +51,19 @@ def code_fingerprint(*sources: Path, stop: str | None = None) -> str:
     -------
     str
         Hexadecimal; changes with the code of the sources, that of any module of ``utils`` they import, directly or through
-        others, and the pinned requirements. Not with a notebook's Markdown or metadata, and not with the rest: what took an
+        others, and the pinned requirements, as they are pinned and as they are installed. Not with a notebook's Markdown or metadata, and not with the rest: what took an
         hour to compute outlives a change of how figures look.
     """
     files, _ = reached(*sources, stop=stop)
     inside = {path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name: path for path in files}
-    return digest([{name: _content(path) for name, path in inside.items()}, _content(ROOT / "requirements.txt")])
+    return digest([{name: _content(path) for name, path in inside.items()}, _environment(ROOT / "requirements.txt")])
+
+
+def _environment(pins: Path) -> list[object]:
+    lines = pins.read_text(encoding="utf-8").splitlines()
+    names = [line.partition("==")[0].strip() for line in lines if "==" in line and not line.startswith("#")]
+    python = platform.python_implementation(), *platform.python_version_tuple()
+    return [_content(pins), python, installed(names)]
 
 
 def reached(*sources: Path, stop: str | None = None) -> tuple[set[Path], set[str]]:

@@ -1,12 +1,12 @@
 """What a result was made on, and when: commit, versions, processor."""
 
-import os
 import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import version
+from pathlib import Path
 
 from utils.files import ROOT
+from utils.processes.environment import installed, isolated
 
 __all__ = ["commit", "facts", "processor", "versions"]
 
@@ -24,8 +24,11 @@ def facts(device: str = "cpu") -> dict:
     Returns
     -------
     dict
-        ``commit``, ``date`` (UTC), ``python``, ``versions``, ``device`` in the machine's own words, and ``cores``.
+        ``commit``, ``date`` (UTC), ``python``, ``versions``, ``device`` in the machine's own words, and ``cores``, those that
+        one may use.
     """
+    import joblib  # here: a commit is asked for where no package is installed
+
     name = processor()
     if device == "cuda":
         import torch  # here: most that asks has no use for it
@@ -37,31 +40,36 @@ def facts(device: str = "cpu") -> dict:
         "python": platform.python_version(),
         "versions": versions(),
         "device": name,
-        "cores": os.cpu_count(),
+        "cores": joblib.cpu_count(),
     }
 
 
 def commit() -> str | None:
-    """Commit of the working tree, with ``-dirty`` if it was changed since; ``None`` outside git."""
+    """Commit of the working tree, with ``-dirty`` if it was changed since; ``None`` where git, or its repository, is not."""
 
-    def git(*arguments):
-        return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True)
+    def git(*arguments: str) -> list[str]:
+        command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=isolated())
+        return done.stdout.splitlines() if done.returncode == 0 else []
 
-    head = git("rev-parse", "HEAD")
-    if head.returncode:
-        return None
-    return head.stdout.strip() + ("-dirty" if git("status", "--porcelain").stdout.strip() else "")
+    try:
+        match git("rev-parse", "--show-toplevel", "HEAD"):
+            case [top, head] if Path(top).samefile(ROOT):  # a folder around a copy without git may be a repository
+                return head + ("-dirty" if git("status", "--porcelain", "--untracked-files=normal") else "")
+    except FileNotFoundError:  # no git
+        pass
+    return None
 
 
-def versions() -> dict[str, str]:
+def versions() -> dict[str, str | None]:
     """Versions of the packages whose numbers the book shows."""
-    return {name: version(name) for name in SHOWN_VERSIONS}
+    return installed(SHOWN_VERSIONS)
 
 
 def processor() -> str:
     """Name of the processor, as well as the system tells it."""
     try:
-        with open("/proc/cpuinfo") as file:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()

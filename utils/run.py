@@ -1,7 +1,8 @@
 """Run one notebook strictly: ``python -m utils.run NOTEBOOK OUTPUT [--profile P] [-p NAME VALUE]…``
 
-Exit 0: OUTPUT is complete and clean. Exit 2: bad usage, or a parameter with a wrong name, type or range; nothing was
-written. Exit 1: the notebook failed; OUTPUT is untouched and the failed copy lies beside it as ``*.failed.ipynb``.
+Exit 0: OUTPUT is complete and clean. Exit 2: bad usage, an OUTPUT that would replace a source, or a parameter
+with a wrong name, type or range; nothing was written. Exit 1: the notebook failed; OUTPUT is untouched and the failed copy
+lies beside it as ``*.failed.ipynb``.
 """
 
 import argparse
@@ -9,17 +10,20 @@ import os
 import sys
 from pathlib import Path
 
-from utils.pipeline.execute import CELL_TIMEOUT, PINNED, NotebookFailed, run
-from utils.pipeline.parameters import PROFILES, ParameterError
+from utils.processes.commands import command, described
 
 __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m utils.run", description=__doc__.split("\n\n")[1])
-    parser.add_argument("notebook", type=Path)
-    parser.add_argument("output", type=Path)
+    # Here, because it takes seconds: a signal meanwhile ends the command in order.
+    from utils.pipeline.execute import CELL_TIMEOUT, NotebookFailed, run
+    from utils.pipeline.parameters import PROFILES, ParameterError
+
+    parser = argparse.ArgumentParser(prog="python -m utils.run", description=described(__doc__, 1))
+    parser.add_argument("notebook", type=_path)
+    parser.add_argument("output", type=_path)
     parser.add_argument("--profile", default="fast", choices=PROFILES)
     parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     parser.add_argument("--cell-timeout", type=float, default=CELL_TIMEOUT, metavar="SECONDS")
@@ -29,8 +33,6 @@ def main(arguments: list[str] | None = None) -> int:
         if name in given:
             parser.error(f"-p {name} is given twice, {given[name]} and {text}: give it once")
         given[name] = text
-    for name, value in PINNED.items():
-        os.environ.setdefault(name, value)
     try:
         run(
             options.notebook,
@@ -49,5 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _path(text: str) -> Path:
+    return Path(os.path.expanduser(text))
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

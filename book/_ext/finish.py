@@ -7,6 +7,8 @@ brings everything but its fonts; these two are copied. A TeX extension that Math
 *Errors.* Jupyter Book adds thebe, which runs cells on a server, to every page, twice over, and the second is an error in
 the console. No page offers it, so it is left out.
 
+*Results.* Pages of a clone have none: they are rendered from the tree that ``make book`` stages, and from nowhere else.
+
 *Accessibility.* What axe-core finds in the markup of the theme and of docutils is mended, see :data:`MENDED`.
 """
 
@@ -14,6 +16,8 @@ import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+
+from sphinx.errors import ConfigError
 
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts")
 MENDED = (
@@ -77,7 +81,11 @@ def drop_thebe(app, pagename, templatename, context, doctree) -> None:
 
 
 def setup(app):
-    """Register both."""
+    """Register both, where there are results."""
+    if not (Path(app.srcdir) / "book" / "_generated").is_dir():
+        raise ConfigError(
+            "the pages here have no results: use `make book`, which runs the notebooks and renders the book"
+        )
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", finish)

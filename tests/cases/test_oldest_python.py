@@ -54,7 +54,7 @@ def test_an_older_one_is_told_before_anything_is_installed(version, status, tmp_
     python.chmod(0o755)
     command = ["make", "-f", ROOT / "Makefile", ".venv/.ready", f"PYTHON={python}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 2 and not (tmp_path / ".venv").exists()
+    assert done.returncode == 2 and not (tmp_path / ".venv" / "bin").exists()
     if status:
         assert (
             f"Python {OLDEST} or newer is needed, this is {version}" in done.stderr and "Setting up" not in done.stdout

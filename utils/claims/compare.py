@@ -15,12 +15,13 @@ import nbformat
 
 from utils.claims import collect
 from utils.files import ROOT
+from utils.processes.commands import command, described
 from utils.provenance import processor, versions
 
 __all__ = ["compare", "differences", "main", "summary"]
 
 KEPT = ROOT / "book" / "agreement.json"
-TIMES = ("date", "seconds")  # of a build: when it ran and how long it took, not what came out
+TIMES = ("date", "seconds", "ran")  # of a build: when it ran and how long it took, not what came out
 
 
 def compare(first: list[dict], second: list[dict]) -> list[dict]:
@@ -158,7 +159,7 @@ def _keep(name: str, how: str, rows: list[dict], notebooks: list[str], first: di
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m utils.claims.compare", description=__doc__.split("\n\n")[1])
+    parser = argparse.ArgumentParser(prog="python -m utils.claims.compare", description=described(__doc__, 1))
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
     parser.add_argument("--exact", action="store_true", help="every field must be the same, times aside")
@@ -196,4 +197,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

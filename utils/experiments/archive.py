@@ -8,6 +8,7 @@ import argparse
 import io
 import json
 import math
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import pandas as pd
 
 from utils import claims, provenance
 from utils.files import ROOT
+from utils.processes.commands import command, described
 
 __all__ = ["RECORD", "Table", "describe", "keep", "load", "main", "verdicts"]
 
@@ -61,7 +63,7 @@ def _read(csv) -> pd.DataFrame:
     return pd.read_csv(csv, keep_default_na=False, na_values=["NaN"])
 
 
-def keep(name: str, tables: dict[str, pd.DataFrame], *, device: str, **run: object) -> Path:
+def keep(name: str, tables: dict[str, pd.DataFrame], *, device: str, ran: dict | None = None, **run: object) -> Path:
     """Write tables with their provenance: all of them, or what was there stays.
 
     Parameters
@@ -71,23 +73,39 @@ def keep(name: str, tables: dict[str, pd.DataFrame], *, device: str, **run: obje
     tables : dict of str to DataFrame
     device : {"cpu", "cuda"}
         Where it ran, see ``utils.provenance.facts``.
+    ran : dict, optional
+        What was recorded of that when it ran; this process, here and now, by default.
     **run
         What else is known of the run: ``command``, ``parameters``, …
 
     Returns
     -------
     Path
+
+    Raises
+    ------
+    ValueError
+        If the name is of another form, or the folder holds what is not a kept result; nothing is written.
     """
+    _see_that_only_results_go(name)
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=FOLDER) as room:
         fresh, folder = Path(room) / name, FOLDER / name
         fresh.mkdir()
         for table, frame in tables.items():
             (fresh / f"{table}.csv").write_text(_written(frame), encoding="utf-8")
-        about = json.dumps(provenance.facts(device) | run, indent=1, ensure_ascii=False)
+        about = json.dumps((ran or provenance.facts(device)) | run, indent=1, ensure_ascii=False)
         (fresh / "provenance.json").write_text(about + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         return fresh.rename(folder)
+
+
+def _see_that_only_results_go(name: str) -> None:
+    if not re.fullmatch(r"\w+\.\w+", name):
+        raise ValueError(f"evidence {name!r}: expected NOTEBOOK.WHAT, letters, digits and underscores")
+    for path in (FOLDER / name).glob("*"):
+        if path.suffix != ".csv" and path.name != "provenance.json":
+            raise ValueError(f"evidence {name!r}: {path} is not a kept result; move it away, the folder is replaced")
 
 
 def load(name: str) -> tuple[dict[str, pd.DataFrame], dict]:
@@ -190,12 +208,13 @@ def _from_notebook(path: Path) -> Path:
         command=f"python -m utils.run notebooks/{source.name} OUTPUT --profile {run['profile']}",
         device=run["parameters"].get("device", "cpu"),
         parameters=run["parameters"],
+        ran=run.get("ran"),
     )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m utils.experiments.archive", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m utils.experiments.archive", description=described(__doc__, 0))
     parser.add_argument("executed", type=Path, help="an executed notebook, whose tables and verdicts are kept")
     try:
         print(f"{_from_notebook(parser.parse_args(arguments).executed)}: written")
@@ -206,4 +225,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

@@ -4,12 +4,12 @@ Machines are noisy, so every ratio comes from measurements taken in turn, best o
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from timeit import timeit
 
+import joblib
 import numpy as np
 import torch
 
@@ -18,6 +18,7 @@ from utils.chains.linear import bn_chain
 from utils.experiments import benchmark_sgd
 from utils.files import ROOT, write_atomically
 from utils.metrics import orthogonality_gap
+from utils.processes.commands import command
 from utils.seeding import generator_for
 
 __all__ = ["main", "measure"]
@@ -115,7 +116,7 @@ def training(name: str, task: dict) -> Iterator[Ratio]:
     """A training step against the plain way, on one thread and on the whole machine."""
     seconds = benchmark_sgd.training_step(task)
     work = f"one SGD step and seed, width 64, depth 40, {name}, batch {task['batch']}, ten seeds in one model"
-    other, cores = "one run at a time, DataLoader", os.cpu_count()
+    other, cores = "one run at a time, DataLoader", joblib.cpu_count()
     yield f"training-step-{name}", f"{work}, one thread", seconds["ours"], seconds["plain"], other
     machine = seconds["ours, machine"], seconds["plain, machine"]
     yield f"training-step-{name}-machine", f"{work}, {cores} processes", *machine, f"{other}, up to {cores} threads"
@@ -137,7 +138,7 @@ print(before, own_peak())
 def own_peak() -> float:
     """Most memory this process has held since it started, in MiB (Linux)."""
     # Not getrusage: its maximum survives exec and would be the parent's.
-    with open("/proc/self/status") as file:
+    with open("/proc/self/status", encoding="utf-8") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 2**10
 
 
@@ -202,4 +203,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

@@ -3,7 +3,6 @@
 Measured by :mod:`utils.experiments.benchmark`, which also says how.
 """
 
-import os
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -86,7 +85,7 @@ def training_step(task: dict, *, seeds: int = 10, steps: int = 14, rounds: int =
         ``ours`` and ``plain`` on one thread; ``ours, machine`` with a process on every processor, as a sweep runs, and
         ``plain, machine`` with as many threads, or one if that is faster.
     """
-    cores = os.cpu_count() or 1
+    cores = joblib.cpu_count()
     times = []
     with joblib.Parallel(n_jobs=cores) as parallel:
         for _ in range(rounds + 1):

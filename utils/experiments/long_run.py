@@ -13,6 +13,7 @@ import pandas as pd
 from utils.experiments.archive import Table, keep
 from utils.experiments.sweep import sweep
 from utils.experiments.trial import ARMS, trial
+from utils.processes.commands import command, described
 
 __all__ = ["main"]
 
@@ -70,7 +71,7 @@ def _rate(text: str) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m utils.experiments.long_run", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m utils.experiments.long_run", description=described(__doc__, 0))
     parser.add_argument("name", help="of the folder, NOTEBOOK.WHAT")
     parser.add_argument("--width", type=_count, required=True)
     parser.add_argument("--depths", type=_count, nargs="+", required=True)
@@ -85,4 +86,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

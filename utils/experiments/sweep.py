@@ -50,7 +50,8 @@ def store_directory() -> Path:
     ...     print(store_directory())
     points-of-mine
     """
-    return Path(os.environ.get("COMPANION_STORE") or user_cache_path("bn-orthogonality-companion") / "points")
+    given = os.environ.get("COMPANION_STORE")
+    return Path(os.path.expanduser(given)) if given else user_cache_path("bn-orthogonality-companion") / "points"
 
 
 def sweep(
@@ -295,7 +296,7 @@ def _compute(function: Callable, values: dict, path: Path, code: str) -> tuple[P
         raise OtherCode(
             f"process {os.getpid()} on {platform.node()} has other code for {function.__module__} (digest "
             f"{_own_code(function.__module__)[:12]}) than the caller (digest {code[:12]}): bring both to the same commit and "
-            "requirements.txt, then restart the workers, or the notebook's kernel if the code was edited under it"
+            "installed packages, then restart the workers, or the notebook's kernel if the code was edited under it"
         )
     # A worker that does not see the caller's store has one of its own, so that nothing finished is lost on the way.
     here = path if os.access(path.parent, os.W_OK) else store_directory() / function.__name__ / path.name

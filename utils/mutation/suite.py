@@ -15,7 +15,6 @@ import multiprocessing.pool
 import os
 import pkgutil
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Collection
@@ -33,8 +32,9 @@ from utils.fingerprint import code_fingerprint, digest, files_fingerprint
 from utils.mutation import patches
 from utils.mutation.register import registry
 from utils.mutation.replay import play
-from utils.pipeline.execute import PINNED
 from utils.pipeline.parameters import check, declared
+from utils.processes.commands import command, described
+from utils.processes.environment import PINNED
 
 __all__ = ["faults", "main", "processes", "suite"]
 
@@ -159,7 +159,7 @@ def _run(task: dict) -> list[dict]:
     import torch
 
     if task["path"] and task["path"].exists():
-        return json.loads(task["path"].read_text())
+        return json.loads(task["path"].read_text(encoding="utf-8"))
     torch.set_num_threads(1)
     started = time.process_time()
     with tempfile.TemporaryDirectory(prefix="mutation-") as store:
@@ -182,7 +182,7 @@ def _digest(task: dict) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status: 0 if every check saw what it must, 1 if one did not."""
-    parser = argparse.ArgumentParser(prog="python -m utils.mutation.suite", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m utils.mutation.suite", description=described(__doc__, 0))
     parser.add_argument(
         "names", nargs="*", help="mutations to run; all by default, and in the long form kept as evidence"
     )
@@ -211,4 +211,4 @@ def _rounded(value: object) -> object:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

@@ -5,13 +5,16 @@ collected and checked, and only then is the book rendered, with warnings as erro
 before.
 """
 
-import os
+import json
+import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import joblib
 import nbformat
 import yaml
 
@@ -20,11 +23,16 @@ from utils.claims.register import registry
 from utils.files import ROOT
 from utils.fingerprint import reached
 from utils.pipeline import checks, publish, report, stage
-from utils.pipeline.execute import PINNED, faults, notebook_fingerprint, resolve
+from utils.pipeline.execute import faults, notebook_fingerprint, resolve
 from utils.pipeline.parameters import ParameterError
 from utils.pipeline.stage import BuildFailed, as_json, write
+from utils.processes.commands import alone, ignore_signals
+from utils.processes.environment import PINNED, isolated
 
 __all__ = ["BuildFailed", "build", "other_seed"]
+
+LOCK = "build.lock"
+GRACE = 20  # seconds in which a notebook's process that is told to end may end its kernel
 
 
 def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
@@ -34,7 +42,7 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
     ----------
     profile : {"fast", "cifar", "paper"}
     jobs : int, optional
-        Notebooks run at a time; the number of processors by default.
+        Processes at a time; the processors one may use by default.
 
     Returns
     -------
@@ -53,7 +61,14 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
     barred = [sentence for path in notebooks for sentence in checks.problems(path)]
     if barred:
         raise BuildFailed("nothing was run, these must not enter the book:\n  " + "\n  ".join(barred))
-    executed = _execute(notebooks, out / "cache" / profile, profile, jobs or os.cpu_count() or 1)
+    with alone(out / LOCK, "build"):
+        return _build(out, notebooks, profile, jobs, chosen, repository)
+
+
+def _build(
+    out: Path, notebooks: list[Path], profile: str, jobs: int | None, chosen: list[items.Item], repository: str | None
+) -> Path:
+    executed = _execute(notebooks, out / "cache" / profile, profile, jobs)
 
     records, wrong = _judged(executed)
     if wrong:
@@ -65,7 +80,7 @@ def build(*, profile: str = "fast", jobs: int | None = None) -> Path:
     made = report.describe(profile, executed, threads=int(PINNED["OMP_NUM_THREADS"])) | {"claims": records}
     shown = _compose(notebooks, executed, records, out / "composed")
     index = stage.render(stage.stage(out, shown, made, chosen, repository), out)
-    _publish_notebooks(shown, out / "executed")
+    _publish_notebooks(shown, out / "executed", _published(out))
     write(out / "claims.json", as_json(made))
     return index
 
@@ -91,8 +106,8 @@ def other_seed(seed: int, *, profile: str = "fast", jobs: int | None = None) -> 
         If a notebook fails.
     """
     cache = ROOT / "_build" / "cache" / f"{profile}-seed-{seed}"
-    executed = _execute(_notebooks(), cache, profile, jobs or os.cpu_count() or 1, {"seed": seed})
-    return _judged(executed)[1]
+    with alone(ROOT / "_build" / LOCK, "build"):
+        return _judged(_execute(_notebooks(), cache, profile, jobs, {"seed": seed}))[1]
 
 
 def _judged(executed: list[Path]) -> tuple[list[dict], list[str]]:
@@ -151,8 +166,9 @@ def _is_current(path: Path, digest: str) -> bool:
 
 
 def _execute(
-    notebooks: list[Path], cache: Path, profile: str, jobs: int, given: dict[str, object] | None = None
+    notebooks: list[Path], cache: Path, profile: str, jobs: int | None, given: dict[str, object] | None = None
 ) -> list[Path]:
+    jobs = jobs or joblib.cpu_count()
     results = [cache / path.name for path in notebooks]
     try:
         digests = [notebook_fingerprint(path, resolve(path, profile, given or {})) for path in notebooks]
@@ -176,21 +192,66 @@ def _execute(
         started = time.monotonic()
         command = [sys.executable, "-m", "utils.run", str(source), str(result), "--profile", profile]
         command += [part for name, value in (given or {}).items() for part in ("-p", name, str(value))]
-        environment = os.environ | PINNED | {"TQDM_POSITION": str(position % jobs)}
+        # Seconds a cell in the fast profile: where notebooks fill the processors, workers cost more than they bring.
+        workers = max(1, jobs // min(jobs, len(stale))) if profile == "fast" else jobs
+        environment = isolated(TQDM_POSITION=str(position % jobs), LOKY_MAX_CPU_COUNT=str(workers))
         if not sys.stderr.isatty():
             environment |= {"TQDM_MININTERVAL": "15"}
-        if profile == "fast":  # seconds a cell: where notebooks fill the processors, workers cost more than they bring
-            environment |= {"LOKY_MAX_CPU_COUNT": str(max(1, (os.cpu_count() or 1) // min(jobs, len(stale))))}
-        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        outcome = "done" if done.returncode == 0 else "FAILED"
+        status = runners.run(command, environment)
+        if status is None:
+            return None
+        outcome = "done" if status == 0 else "FAILED"
         print(f"{source.stem}: {outcome} in {time.monotonic() - started:.0f} s", flush=True)
-        return None if done.returncode == 0 else source.stem
+        return None if status == 0 else source.stem
 
+    runners = _Runners()
     with ThreadPoolExecutor(jobs) as pool:
-        failed = [name for name in pool.map(execute, range(len(stale))) if name]
+        try:
+            failed = [name for name in pool.map(execute, range(len(stale))) if name]
+        except KeyboardInterrupt:
+            ignore_signals()
+            pool.shutdown(wait=False, cancel_futures=True)
+            runners.end()
+            raise
     if failed:
         raise BuildFailed(f"{', '.join(failed)} failed (messages above); the book was left as it was")
     return results
+
+
+class _Runners:
+    """Processes that run notebooks: all of them end when the build is told to."""
+
+    def __init__(self) -> None:
+        self.running: set[subprocess.Popen] = set()
+        self.is_over = False
+        self.lock = threading.Lock()
+
+    def run(self, command: list[str], environment: dict[str, str]) -> int | None:
+        """Exit status of a command; ``None`` if there is to be no more."""
+        # Ctrl-C reaches whatever the terminal started: this thread and its processes leave it to the build.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        with self.lock:
+            if self.is_over:
+                return None
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+            self.running.add(process)
+        status = process.wait()
+        self.running.discard(process)
+        return None if self.is_over else status
+
+    def end(self) -> None:
+        """Tell every process to end, and see that it does."""
+        with self.lock:
+            self.is_over = True
+        running = list(self.running)
+        for process in running:
+            process.terminate()
+        deadline = time.monotonic() + GRACE
+        for process in running:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _compose(notebooks: list[Path], executed: list[Path], records: list[dict], folder: Path) -> list[Path]:
@@ -199,8 +260,16 @@ def _compose(notebooks: list[Path], executed: list[Path], records: list[dict], f
     return [folder / run.name for run in executed]
 
 
-def _publish_notebooks(executed: list[Path], target: Path) -> None:
+def _published(out: Path) -> set[str]:
+    """Names of the notebooks that the build before put in place."""
+    try:
+        return set(json.loads((out / "claims.json").read_text(encoding="utf-8"))["seconds"])
+    except (OSError, ValueError, LookupError):
+        return set()
+
+
+def _publish_notebooks(executed: list[Path], target: Path, before: set[str]) -> None:
     for path in executed:
         write(target / path.name, path.read_text(encoding="utf-8"))
-    for leftover in set(target.glob("*.ipynb")) - {target / path.name for path in executed}:
-        leftover.unlink()
+    for leftover in before - {path.stem for path in executed}:
+        (target / f"{leftover}.ipynb").unlink(missing_ok=True)

@@ -85,7 +85,9 @@ def _unpinned(module: str) -> str | None:
 def _importable() -> set[str]:
     """Names that installed and pinned packages give to ``import``."""
     pins = {
-        _normal(line.split("==")[0]) for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line
+        _normal(line.split("==")[0])
+        for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
     }
     return {name for name, packages in packages_distributions().items() if pins & {_normal(p) for p in packages}}
 

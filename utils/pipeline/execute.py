@@ -4,21 +4,22 @@ import math
 import os
 import time
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 
 import nbformat
 import papermill
-from jupyter_client.manager import AsyncKernelManager
 
+from utils import provenance
 from utils.claims.register import content, registry
 from utils.files import clear_stale, temporary_beside
 from utils.fingerprint import code_fingerprint, digest, files_fingerprint, reached
 from utils.pipeline.parameters import ParameterError, check, declared, profile_overrides
+from utils.processes.environment import PINNED
+from utils.processes.kernel import own_kernel
 
 __all__ = ["CELL_TIMEOUT", "PINNED", "NotebookFailed", "faults", "notebook_fingerprint", "resolve", "run"]
 
-# One thread per process: on matrices this small several are many times slower, and results do not depend on their number.
-PINNED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 JUDGED = (
     "claims"  # the room whose work the build does again: no run depends on it, but for what it reads of the registry
 )
@@ -27,21 +28,6 @@ CELL_TIMEOUT = 6 * 3600  # seconds: a hang ends, a paper-scale cell does not
 
 class NotebookFailed(RuntimeError):
     """A notebook raised, timed out, or was left half-run; the message says where and where the copy is."""
-
-
-class KernelManager(AsyncKernelManager):
-    """Ends a kernel by asking it to end.
-
-    Jupyter's own interrupts it first, which a kernel that is on its way out, or a process that it started, answers with a
-    traceback now and then.
-    """
-
-    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
-        self.shutting_down = True
-        self.stop_restarter()
-        await self.request_shutdown(restart=restart)
-        await self.finish_shutdown(restart=restart)
-        await self.cleanup_resources(restart=restart)
 
 
 def resolve(notebook: Path, profile: str, given: dict[str, object]) -> dict[str, object]:
@@ -77,7 +63,7 @@ def notebook_fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
     Returns
     -------
     str
-        Hexadecimal; changes with the code cells, the parameters, the code they can reach
+        Hexadecimal; changes with the code cells, the parameters, the code they can reach and the packages it runs on
         (:func:`utils.fingerprint.code_fingerprint`), what they read of the registry, kept results beside the notebook, and
         whether ``COMPANION_DATA`` is set (its contents are checked against digests when read).
     """
@@ -88,7 +74,7 @@ def notebook_fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
             PINNED,
             code_fingerprint(notebook, stop=JUDGED),
             _read_of_registry(names),
-            files_fingerprint(notebook.parent, f"evidence/{notebook.stem}.*/*"),
+            files_fingerprint(notebook.parent, f"evidence/{escape(notebook.stem)}.*/*", "matplotlibrc"),
             bool(os.environ.get("COMPANION_DATA")),
         ]
     )
@@ -159,31 +145,18 @@ def run(
         raise ParameterError(f"no notebook at {notebook}")
     if output.suffix != ".ipynb" or output.is_dir():
         raise ParameterError(f"OUTPUT {output}: expected the path of a file that ends in .ipynb")
-    if output.exists() and output.samefile(notebook):
-        raise ParameterError(
-            f"OUTPUT {output} is the notebook itself; sources stay without outputs, choose another path"
-        )
+    failed = output.with_suffix(".failed.ipynb")
+    _see_that_nothing_is_lost(notebook, output, failed)
     if not (cell_timeout >= 1 and cell_timeout in (math.inf, cell_timeout // 1)):
         raise ParameterError(f"--cell-timeout {cell_timeout}: expected whole seconds, at least 1, or inf for no limit")
     values = resolve(notebook, profile, parameters or {})
     fingerprint = notebook_fingerprint(notebook, values)
 
-    temporary, failed = _room_for(output)
+    temporary = _room_for(output)
     started = time.monotonic()
     try:
         try:
-            executed = papermill.execute_notebook(
-                str(notebook),
-                str(temporary),
-                parameters=values,
-                cwd=str(notebook.parent),
-                kernel_name="python3",
-                kernel_manager_class=KernelManager,
-                execution_timeout=None if cell_timeout == math.inf else int(cell_timeout),
-                progress_bar={"desc": notebook.stem},
-                # The kernel's only client is on this machine: no warning about unencrypted loopback sockets.
-                extra_arguments=["--log-level=40"],
-            )
+            executed = _executed(notebook, temporary, values, cell_timeout)
             wrong = faults(executed)
             if wrong:
                 raise RuntimeError("; ".join(wrong))
@@ -192,6 +165,7 @@ def run(
                 "profile": profile,
                 "parameters": values,
                 "seconds": round(time.monotonic() - started, 1),
+                "ran": provenance.facts(str(values.get("device", "cpu"))),
             }
             # Papermill's record of temporary and absolute paths would differ on every machine.
             executed.metadata["papermill"] |= {"input_path": notebook.name, "output_path": output.name}
@@ -205,7 +179,7 @@ def run(
             kept = _is_notebook(temporary)
             if kept:
                 temporary.replace(failed)
-            reason = str(error).strip() or type(error).__name__
+            reason = "\n".join([str(error).strip() or type(error).__name__, *getattr(error, "__notes__", [])])
             where = f"see {failed}" if kept else "how far it got could not be saved"
             raise NotebookFailed(f"{notebook} failed; {where}\n{reason}") from error
         failed.unlink(missing_ok=True)
@@ -214,16 +188,68 @@ def run(
             temporary.unlink(missing_ok=True)
 
 
-def _room_for(output: Path) -> tuple[Path, Path]:
-    """Where to run and where to leave a failed copy, after seeing that files can be written there."""
+def _executed(notebook: Path, temporary: Path, values: dict[str, object], cell_timeout: float) -> nbformat.NotebookNode:
+    """Run a notebook, saved as it goes, in a kernel of its own."""
+
+    def work() -> nbformat.NotebookNode:
+        return papermill.execute_notebook(
+            _literal(notebook),
+            _literal(temporary),
+            parameters=values,
+            cwd=str(notebook.parent),
+            kernel_name="python3",
+            kernel_manager_class=kernel,
+            execution_timeout=None if cell_timeout == math.inf else int(cell_timeout),
+            progress_bar={"desc": notebook.stem},
+            # The kernel's only client is on this machine: no warning about unencrypted loopback sockets.
+            extra_arguments=["--log-level=40"],
+        )
+
+    with own_kernel() as kernel:
+        try:
+            return kernel.run(work)
+        except Exception as error:
+            if words := kernel.said():
+                error.add_note(words)
+            raise
+
+
+def _literal(path: Path) -> str:
+    """A path as papermill takes it: it replaces what stands in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _see_that_nothing_is_lost(notebook: Path, output: Path, failed: Path) -> None:
+    """Refuse paths where a run would replace or remove a notebook that no run has written: a source, or the input."""
+    for path in (output, failed):
+        if not path.exists():
+            continue
+        if path.samefile(notebook):
+            raise ParameterError(
+                f"OUTPUT {output}: {path} is the notebook itself, which the run would replace or remove; sources stay "
+                "without outputs, choose another path"
+            )
+        if not path.is_file() or _is_source(path):
+            raise ParameterError(
+                f"OUTPUT {output}: {path} is there and no run has written it; move it away or choose another path"
+            )
+
+
+def _is_source(path: Path) -> bool:
+    """Whether a file is a notebook, and not one that a run left."""
+    return _is_notebook(path) and "papermill" not in nbformat.read(path, as_version=4).metadata
+
+
+def _room_for(output: Path) -> Path:
+    """Where to run, after seeing that files can be written there."""
     temporary = temporary_beside(output)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        clear_stale(output.parent)
+        clear_stale(output.parent, output)
         temporary.touch()
     except OSError as error:
         raise NotebookFailed(f"cannot write to {output.parent} ({error.strerror}); nothing was run") from error
-    return temporary, output.with_suffix(".failed.ipynb")
+    return temporary
 
 
 def _is_notebook(path: Path) -> bool:

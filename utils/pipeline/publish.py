@@ -12,6 +12,7 @@ import re
 import sys
 from pathlib import Path
 
+from utils.processes.commands import command
 from utils.provenance import commit
 
 __all__ = ["BRANCH", "address", "main", "revision", "stamped", "with_buttons"]
@@ -131,4 +132,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

@@ -225,17 +225,20 @@ def describe(profile: str, executed: list[Path], *, threads: int) -> dict:
     Returns
     -------
     dict
-        ``profile``, :func:`utils.provenance.facts` (``date`` is the last notebook's), ``threads`` and ``seconds`` (of each
-        notebook, by name).
+        ``profile``, :func:`utils.provenance.facts` as it was where and when the notebooks ran (``date`` is the last one's), but
+        for ``commit``, this one's, which judges; ``threads``; ``seconds`` and ``ran`` of each notebook, by name.
     """
     runs = {path.stem: nbformat.read(path, as_version=4).metadata for path in executed}
-    on_gpu = any(run["companion"]["parameters"].get("device") == "cuda" for run in runs.values())
+    ran = {name: run["companion"]["ran"] for name, run in runs.items()}
+    last = max(ran.values(), key=lambda facts: facts["date"])
     return {
         "profile": profile,
-        **provenance.facts("cuda" if on_gpu else "cpu"),
-        "date": max(run["papermill"]["end_time"] for run in runs.values())[:10],
+        **last,
+        "commit": provenance.commit(),
+        "device": "; ".join(sorted({facts["device"] for facts in ran.values()})),
         "threads": threads,
         "seconds": {name: run["companion"]["seconds"] for name, run in runs.items()},
+        "ran": {name: {"commit": facts["commit"], "date": facts["date"]} for name, facts in ran.items()},
     }
 
 

@@ -5,7 +5,6 @@ now, the outputs of the executed notebooks, and every card made anew from its re
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,9 +19,9 @@ from utils.claims.register import registry
 from utils.files import ROOT, write_atomically
 from utils.fingerprint import files_fingerprint
 from utils.pipeline import publish, report
-from utils.pipeline.execute import PINNED
 from utils.plotting import FIGURE, Drawn
 from utils.plotting.swatches import swatches
+from utils.processes.environment import isolated
 
 __all__ = ["BuildFailed", "as_json", "composed", "render", "stage", "write"]
 
@@ -92,18 +91,25 @@ def stage(out: Path, executed: list[Path], made: dict, chosen: list[Item], repos
     """
     tree = out / "stage"
     shutil.rmtree(tree, ignore_errors=True)
-    shutil.copytree(ROOT / "book", tree / "book")
+    for path in (ROOT / "book").rglob("*"):
+        if path.is_file():
+            _copy(path, tree / path.relative_to(ROOT))
     for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(ROOT / name, tree / name)
-    (tree / "notebooks").mkdir()
+        _copy(ROOT / name, tree / name)
     for path in executed:
-        shutil.copy(path, tree / "notebooks" / path.name)
+        _copy(path, tree / "notebooks" / path.name)
     write(tree / "book" / "_static" / "claims.json", as_json(made))
     _write_figures(tree / "book" / "_static" / "figures", executed)
     _generate(tree / "book" / "_generated", tree / "book" / "_static" / "figures", out, executed, made, chosen)
     if repository:
         _with_buttons(tree, repository)
     return tree
+
+
+def _copy(path: Path, target: Path) -> None:
+    """Copy what is in a file, and not who may write it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, target)
 
 
 def _with_buttons(tree: Path, repository: str) -> None:
@@ -189,21 +195,24 @@ def render(tree: Path, out: Path) -> Path:
     stamp = html / ".digest"
     # The API pages are made of docstrings.
     digest = files_fingerprint(tree, "**/*") + files_fingerprint(ROOT, "requirements.txt", "utils/**/*.py")
-    if stamp.exists() and stamp.read_text() == digest:
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
         print("pages unchanged")
         return html / "index.html"
     fresh = out / "render"
     shutil.rmtree(fresh, ignore_errors=True)
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(tree), "--path-output", str(fresh)]
+    # The interpreter by name: the script beside it knows where the environment was made, not where it is.
+    run = "import sys; from jupyter_book.cli.main import main; sys.argv[0] = 'jupyter-book'; main()"
+    command = [sys.executable, "-P", "-c", run, "build", str(tree), "--path-output", str(fresh)]
     done = subprocess.run(
         [*command, "-W", "-n", "--keep-going"],
-        env=os.environ | PINNED | {"NO_COLOR": "1", "PYTHONPATH": str(ROOT)},
+        env=isolated(NO_COLOR="1", PYTHONPATH=str(ROOT)),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode or not (fresh / "_build" / "html" / "index.html").exists():
         raise BuildFailed(f"rendering failed, warnings count as errors:\n{done.stdout[-1500:]}\n{done.stderr[-6000:]}")
-    (fresh / "_build" / "html" / ".digest").write_text(digest)
+    (fresh / "_build" / "html" / ".digest").write_text(digest, encoding="utf-8")
     previous = out / "html.previous"
     shutil.rmtree(previous, ignore_errors=True)
     if html.exists():

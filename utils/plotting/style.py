@@ -20,6 +20,7 @@ def use_style() -> None:
     >>> plt.rcParams["axes.spines.top"]
     False
     """
+    plt.rcdefaults()  # not the user's matplotlibrc
     set_matplotlib_formats("svg")
     sns.set_theme(
         style="ticks", rc={"font.size": 10, "font.sans-serif": ["DejaVu Sans"]}

@@ -1,0 +1,216 @@
+"""Builds where something is otherwise: language, git, processors, another environment, another build, signals."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from books import book, notebook, run, until
+
+from utils import provenance
+from utils.claims.compare import TIMES
+from utils.pipeline import build
+from utils.run import main
+
+pytestmark = pytest.mark.slow
+
+
+def shown(root):
+    claims = json.loads((root / "_build" / "claims.json").read_text(encoding="utf-8"))
+    pages = {path.name: path.read_bytes() for path in (root / "_build" / "html").rglob("*.html")}
+    return {name: value for name, value in claims.items() if name not in TIMES}, pages.keys()
+
+
+def start(root, *arguments, **options):
+    command = [sys.executable, "-m", "utils.build", *arguments]
+    (root / "said").touch()
+    with (root / "said").open("a") as said:
+        return subprocess.Popen(command, cwd=root, stdout=said, stderr=said, start_new_session=True, **options)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    root = book(tmp_path_factory.mktemp("built"))
+    assert run(root, "utils.build").returncode == 0
+    return root
+
+
+@pytest.fixture(scope="module")
+def latin(tmp_path_factory):
+    """Variables of a process whose language is written in ISO-8859-1."""
+    if shutil.which("localedef") is None:
+        pytest.skip("no `localedef` here: no such language can be made")
+    folder = tmp_path_factory.mktemp("locales")
+    made = ["localedef", "-i", "en_US", "-f", "ISO-8859-1", str(folder / "en_US.ISO-8859-1")]
+    if subprocess.run(made, capture_output=True).returncode:
+        pytest.skip("`localedef` has no ISO-8859-1 here")
+    return {"LOCPATH": str(folder), "LC_ALL": "en_US.ISO-8859-1", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def test_git_not_in_path_an_iso_8859_1_locale_and_a_folder_with_braces(built, latin, tmp_path):
+    root, bare = book(tmp_path / "a {width} [b] 'c' $d ü"), tmp_path / "bin"
+    bare.mkdir()
+    page = root / "book" / "intro.md"
+    page.write_text(page.read_text(encoding="utf-8") + "\nÜ − ∞\n", encoding="utf-8")
+    claims = root / "utils" / "claims" / "data" / "first.yml"
+    claims.write_text(claims.read_text(encoding="utf-8").replace("the mean", "the mean − ∞"), encoding="utf-8")
+    for path in (root / "book").rglob("*"):
+        path.chmod(0o555)
+    env = os.environ | latin | {"PATH": str(bare), "PYTHONOPTIMIZE": "2"}
+    command = [sys.executable, "-m", "utils.build"]
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, encoding="latin-1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert shown(root)[1] >= shown(built)[1]
+    assert "Ü − ∞" in (root / "_build" / "html" / "book" / "intro.html").read_text(encoding="utf-8")
+    assert "0 to run" in run(root, "utils.build").stdout, "and what it gives is what another environment gives"
+
+
+def test_a_folder_around_the_clone_or_a_hook_may_be_another_repository(tmp_path, monkeypatch):
+    def git(*arguments):
+        who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    git("commit", "--allow-empty", "--message", "theirs")
+    (tmp_path / "clone").mkdir()
+    monkeypatch.setattr(provenance, "ROOT", tmp_path / "clone")
+    assert provenance.commit() is None
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "clone"))
+    assert provenance.commit() is None
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    git("config", "status.showUntrackedFiles", "no")
+    (tmp_path / "new").touch()
+    assert provenance.commit().endswith("-dirty")
+
+
+def test_pip_install_of_another_numpy_is_a_reason_to_run(built, tmp_path):
+    """An environment over this one, in which pip's record of numpy says another version."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    packages = next((tmp_path / "venv" / "lib").glob("python*/site-packages"))
+    (packages / "this.pth").write_text(sysconfig.get_path("purelib"))
+    root = Path(shutil.copytree(built, tmp_path / "book"))
+
+    def said():
+        done = subprocess.run([python, "-m", "utils.build"], cwd=root, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "0 to run" in said()
+    (packages / "numpy-9.9.9.dist-info").mkdir()
+    (packages / "numpy-9.9.9.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 9.9.9\n")
+    assert "2 to run" in said()
+    assert shown(root)[0]["versions"]["numpy"] == "9.9.9"
+    assert "0 to run" in said()
+
+
+def test_provenance_is_recorded_where_a_notebook_ran(tmp_path, monkeypatch):
+    source = notebook(tmp_path / "n.ipynb", "1")
+    assert main([str(source), str(tmp_path / "o.ipynb")]) == 0
+    here = provenance.facts()
+    assert nbformat.read(tmp_path / "o.ipynb", as_version=4).metadata["companion"]["ran"] == here
+    monkeypatch.setattr(provenance, "processor", lambda: "another machine")
+    assert build.report.describe("fast", [tmp_path / "o.ipynb"], threads=1)["device"] == here["device"]
+
+
+def test_two_builds_in_one_clone(built, tmp_path):
+    """Started together: one waits, says so, finds all done; and what is there is what a lone build gives."""
+    root = book(tmp_path)
+    both = [start(root), start(root)]
+    assert [process.wait(300) for process in both] == [0, 0], (root / "said").read_text()
+    said = (root / "said").read_text()
+    assert said.count("Another build is running in this clone (process ") == 1
+    assert (
+        said.count("2 to run, 0 unchanged") == said.count("0 to run, 2 unchanged") == said.count("pages unchanged") == 1
+    )
+    assert shown(root) == shown(built)
+
+
+def of(root):
+    """Processes that were started in a book."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get("BOOK") == str(root):
+                found.append(process)
+        except psutil.Error:
+            pass
+    return found
+
+
+SLEEP = "import pathlib, subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); pathlib.Path(f'../{name}').touch(); time.sleep(600)"
+SIGNALS = {"sigterm to the build": (signal.SIGTERM, os.kill), "ctrl-c": (signal.SIGINT, os.killpg)}
+
+
+@pytest.mark.parametrize("case", SIGNALS)
+@pytest.mark.parametrize("when", ["at once", "in the notebooks"])
+def test_a_signal_ends_all_that_was_started_in_one_line(tmp_path, case, when):
+    root = book(tmp_path)
+    for name in ("first", "second"):
+        notebook(root / "notebooks" / f"{name}.ipynb", SLEEP.replace("{name}", name).replace("f'", "'"))
+    process = start(root, "--jobs", "2", env=os.environ | {"BOOK": str(root)})
+    number, send = SIGNALS[case]
+    if when == "at once":
+        until(lambda: "2 to run" in (root / "said").read_text(), process=process)
+        time.sleep(0.7)  # in the middle of what is loaded
+    else:
+        until(lambda: (root / "first").exists() and (root / "second").exists(), process=process)
+        assert len(of(root)) >= 7, "a build, two runners, two kernels, two children"
+    send(process.pid, number)
+    assert process.wait(30) == 128 + number
+    until(lambda: not of(root), seconds=5)
+    lines = [line for line in (root / "said").read_text().replace("\r", "\n").splitlines() if line.strip()]
+    added = [line for line in lines[1:] if "it/s" not in line and "cell" not in line]
+    assert len(added) == 1 and added[0].startswith("Interrupted: "), lines
+    assert not list((root / "_build").rglob("*.ipynb")) and not list((root / "_build").rglob(".*.tmp*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_a_run_in_one_line(tmp_path, number):
+    source = notebook(tmp_path / "n.ipynb", SLEEP.replace("../{name}", f"{tmp_path}/here").replace("f'", "'"))
+    command = [sys.executable, "-m", "utils.run", str(source), str(tmp_path / "out" / "o.ipynb")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"BOOK": str(tmp_path)})
+    until(lambda: (tmp_path / "here").exists(), process=process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + number and "Traceback" not in said
+    assert [line for line in said.splitlines() if line and "cell" not in line] == [
+        "Interrupted: nothing was put in place, and all that was started is ended"
+    ]
+    until(lambda: not of(tmp_path), seconds=5)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(("before", "options", "most"), [(["taskset", "-c", "0"], [], 1), ([], ["--jobs", "1"], 1)])
+def test_taskset_and_jobs_say_how_many_notebooks_run_at_a_time(tmp_path, before, options, most):
+    if before and shutil.which(before[0]) is None:
+        pytest.skip("no `taskset` here")
+    root = book(tmp_path)
+    for name in ("first", "second"):  # of each other they see whether the other one is at work
+        look = "import joblib, os, pathlib, time; pathlib.Path('../NAME').touch(); time.sleep(2); print(joblib.cpu_count(), pathlib.Path('../OTHER').exists()); os.remove('../NAME')"
+        other = "second" if name == "first" else "first"
+        notebook(root / "notebooks" / f"{name}.ipynb", look.replace("NAME", name).replace("OTHER", other))
+    command = [*before, sys.executable, "-m", "utils.build", *options]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    assert "was not judged there" in done.stderr  # the claim, by these notebooks
+    for name in ("first", "second"):
+        cells = nbformat.read(root / "_build" / "cache" / "fast" / f"{name}.ipynb", as_version=4).cells
+        assert cells[-1].outputs[0].text == "1 False\n"
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "two", "1.5"])
+def test_jobs_are_a_positive_number(given, capsys):
+    from utils.build import main
+
+    with pytest.raises(SystemExit) as status:
+        main(["--jobs", given])
+    assert status.value.code == 2 and "--jobs" in capsys.readouterr().err

@@ -1,0 +1,94 @@
+"""The boundary of every command: one at a time in a clone, what it prints can be printed, and a signal ends it in one line."""
+
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+__all__ = ["alone", "command", "described", "ignore_signals"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Asked(KeyboardInterrupt):
+    """A signal asks to end."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def command(main: Callable[[], int]) -> NoReturn:
+    """Run a command and exit with its status.
+
+    Parameters
+    ----------
+    main : callable
+        Returns the exit status. It meets signals as ``KeyboardInterrupt`` and ends then what it started.
+
+    Raises
+    ------
+    SystemExit
+        With the status; 128 and the signal's number, as shells have it, if one came.
+    """
+    # Who blocks Ctrl-C, as a build does for the notebooks that it runs, is told of it himself and says so.
+    quiet = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup, say
+            signal.signal(number, _raise)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # not every locale has a minus sign
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt as interrupt:
+        ignore_signals()
+        if not quiet:
+            print("\nInterrupted: nothing was put in place, and all that was started is ended", file=sys.stderr)
+        sys.exit(128 + getattr(interrupt, "number", signal.SIGINT))
+
+
+@contextmanager
+def alone(lock: Path, what: str) -> Iterator[None]:
+    """Be the only process that does something: another one that does it is waited for, and this is said.
+
+    Parameters
+    ----------
+    lock : Path
+        A file that says so, in a directory that may have to be made. It stays; whoever held it and was killed holds it no more.
+    what : str
+        For the message, "build".
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            print(
+                f"Another {what} is running in this clone (process {file.read() or 'unknown'}): waiting for it",
+                flush=True,
+            )
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def described(documentation: str | None, paragraph: int = 0) -> str | None:
+    """A paragraph of a module's docstring, for a command's help; ``None`` where Python leaves docstrings out."""
+    return documentation.split("\n\n")[paragraph] if documentation else None
+
+
+def ignore_signals() -> None:
+    """Finish what there is to do before the end."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _raise(number: int, frame: Any) -> NoReturn:
+    raise Asked(number)
