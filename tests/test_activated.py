@@ -44,7 +44,7 @@ def test_the_norm_of_rows_matters_unless_the_activation_is_homogeneous():
 
 
 def test_centring_takes_the_constant_away_and_a_dead_sample_stays_dead():
-    layer = last(centred=True)
+    layer = last(centered=True)
     assert (gram(layer) @ torch.ones(4, dtype=torch.float64)).abs().max() < 1e-12
     h = BATCH.clone()
     h[:, 2] = -h[:, 2].abs()  # ReLU leaves nothing of it
@@ -56,7 +56,7 @@ def test_centring_takes_the_constant_away_and_a_dead_sample_stays_dead():
 def test_several_activations_at_once_keep_apart(method):
     """With the exact sampler each one gives what it gives alone, from the same normal variates."""
     h, functions = BATCH.expand(2, 5, *BATCH.shape), [torch.relu, torch.tanh]
-    settings = {"width": 300, "depth": 3, "centred": True, "method": method}
+    settings = {"width": 300, "depth": 3, "centered": True, "method": method}
     *_, both = activation_chain(h, functions, generator=generator_for("several"), **settings)
     assert both.shape[:2] == (2, 5)
     if method == "exact":

@@ -134,7 +134,7 @@ STOPPED = {
     "a notebook outside the table of contents": ["_toc.yml", "- file: notebooks/second", "", "not in _toc.yml: second"],
 }
 STOPPED_AT_ONCE = {
-    "a claim that stands under no item": [
+    "a claim that belongs to no item": [
         ITEMS,
         "[one, one.later]",
         "[one.later]",

@@ -21,13 +21,13 @@ def h(generator):
 
 
 def test_batch_norm_is_what_torch_computes(h, generator):
-    """nn.BatchNorm1d in training mode on the transpose: √n times the centred form here. It insists on an ε > 0."""
+    """nn.BatchNorm1d in training mode on the transpose: √n times the centered form here. It insists on an ε > 0."""
     module = torch.nn.BatchNorm1d(5, eps=1e-300, affine=False, dtype=torch.float64).train()
-    torch.testing.assert_close(batch_norm(h, centred=True) * 2, module(h.T).T)
+    torch.testing.assert_close(batch_norm(h, centered=True) * 2, module(h.T).T)
 
 
 @pytest.mark.parametrize(
-    ("bad", "centred", "words"),
+    ("bad", "centered", "words"),
     [
         (math.nan, False, "NaN or infinite"),
         (math.inf, True, "NaN or infinite"),
@@ -35,10 +35,10 @@ def test_batch_norm_is_what_torch_computes(h, generator):
         (0.1, True, r"constant over the batch \(index \[2\]\)"),  # despite rounding
     ],
 )
-def test_batch_norm_refuses_what_it_cannot_divide(h, bad, centred, words):
+def test_batch_norm_refuses_what_it_cannot_divide(h, bad, centered, words):
     h[2] = bad
     with pytest.raises(ValueError, match=words):
-        batch_norm(h, centred=centred)
+        batch_norm(h, centered=centered)
 
 
 @pytest.mark.parametrize("chain", CHAINS)
@@ -54,16 +54,16 @@ def test_equal_seeds_give_equal_chains_and_scale_does_not_matter(chain, method, 
 
 @pytest.mark.parametrize("method", ["exact", "direct"])
 def test_centring_keeps_every_layer_off_the_ones_vector(h, generator, method):
-    for layer in walk(bn_chain, h, generator, centred=True, method=method, depth=5):
+    for layer in walk(bn_chain, h, generator, centered=True, method=method, depth=5):
         assert layer.sum(-1).abs().max() < 1e-14
         assert metrics.orthogonality_gap(layer) >= 1 / math.sqrt(12) - 1e-12
 
 
 @pytest.mark.parametrize("method", ["exact", "direct"])
-def test_two_centred_samples_are_antipodal_forever(generator, method):
-    """A wide chain would amplify any rounding noise off the centred subspace into full rank within ten layers."""
+def test_two_centered_samples_are_antipodal_forever(generator, method):
+    """A wide chain would amplify any rounding noise off the centered subspace into full rank within ten layers."""
     h = torch.tensor([[1.0, 0.3], [0.2, 1.0]], dtype=torch.float64)
-    for layer in walk(bn_chain, h, generator, centred=True, method=method, width=200, depth=40):
+    for layer in walk(bn_chain, h, generator, centered=True, method=method, width=200, depth=40):
         assert float(metrics.orthogonality_gap(layer)) == pytest.approx(1 / math.sqrt(2))
 
 
@@ -129,7 +129,7 @@ def test_bad_arguments_are_named_before_anything_is_drawn(chain, change, error, 
 
 def test_centring_equal_samples_leaves_nothing(generator):
     with pytest.raises(ValueError, match="samples of a batch are equal"):
-        bn_chain(torch.ones(5, 4) * 0.1, width=6, depth=3, generator=generator, centred=True)
+        bn_chain(torch.ones(5, 4) * 0.1, width=6, depth=3, generator=generator, centered=True)
 
 
 def test_wishart_root_has_the_moments_of_a_wishart(generator):
@@ -145,9 +145,9 @@ def test_wishart_root_has_the_moments_of_a_wishart(generator):
 
 
 def test_a_draw_of_exactly_zero_is_survived():
-    """Single-precision normals are exactly zero about once in ten million; two centred samples have no other direction."""
+    """Single-precision normals are exactly zero about once in ten million; two centered samples have no other direction."""
     h = torch.tensor([[1.0, 0.3], [0.2, 1.0]], dtype=torch.float64)
     options = {"width": 1_000_000, "depth": 40, "generator": torch.Generator().manual_seed(0), "draws": torch.float32}
-    for layer in bn_chain(h, centred=True, **options):
+    for layer in bn_chain(h, centered=True, **options):
         assert float(metrics.orthogonality_gap(layer)) == pytest.approx(1 / math.sqrt(2))
         assert layer.dtype == torch.float64, "draws do not decide the precision of the result"

@@ -150,8 +150,8 @@ def test_a_bad_download_is_refused_says_what_to_do_and_leaves_nothing(site, tmp_
 
 
 @real
-def test_real_cifar10_task_is_standardised_by_channel():
-    split = data.task("cifar10", scale="standardised", train=2000, test=100)
+def test_real_cifar10_task_is_standardized_by_channel():
+    split = data.task("cifar10", scale="standardized", train=2000, test=100)
     channels = split.x.unflatten(1, (3, 1024))
     assert channels.mean((0, 2)).abs().max() < 1e-4 and (channels.std((0, 2)) - 1).abs().max() < 1e-2
     assert split.x_test.shape == (100, 3072) and set(split.y.tolist()) == set(range(10))

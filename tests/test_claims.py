@@ -121,7 +121,7 @@ def test_the_registry_keeps_the_declared_error_budget():
         ({"controls": {"only positive": "supported"}}, "negative control"),
         ({"verdict": "refuted"}, "positive control"),
         ({"surprise": 1}, "surprise"),
-        ({}, r"stands in 01_x\.yml too"),
+        ({}, r"is in 01_x\.yml too"),
     ],
 )
 def test_a_malformed_registry_is_refused(change, words, tmp_path):

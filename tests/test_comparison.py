@@ -32,7 +32,7 @@ def test_pairs_are_in_the_order_of_the_seeds():
 
 @pytest.mark.parametrize("where", [{"arm": "c"}, {"arm": "a", "depth": 5}])
 def test_settings_that_are_not_one_row_a_seed_are_named(where):
-    with pytest.raises(ValueError, match="expected one a seed"):
+    with pytest.raises(ValueError, match="expected one per seed"):
         paired(runs(), "loss", **where)
 
 

@@ -29,8 +29,8 @@ def test_images_are_resized():
 def test_task_splits_digits_without_overlap():
     split = data.task("digits", scale="unit")
     assert (len(split.x), len(split.x_test)) == (1437, 360)
-    learnt = {tuple(row) for row in split.x.tolist()}
-    assert sum(tuple(row) in learnt for row in split.x_test.tolist()) < 4, "a few digits are drawn the same"
+    learned = {tuple(row) for row in split.x.tolist()}
+    assert sum(tuple(row) in learned for row in split.x_test.tolist()) < 4, "a few digits are drawn the same"
     everything = torch.cat([split.x, split.x_test])
     torch.testing.assert_close(everything.sum(0), data.images("digits").sum(0))
     assert len(split.y) == 1437 and set(split.y_test.tolist()) == set(range(10))
@@ -47,7 +47,7 @@ def test_labels_belong_to_their_images():
 def test_scales():
     symmetric = data.task("digits", scale="symmetric").x
     assert symmetric.min() == -1 and symmetric.max() == 1
-    standard = data.task("digits", scale="standardised").x
+    standard = data.task("digits", scale="standardized").x
     assert abs(standard.mean()) < 1e-5 and abs(standard.std() - 1) < 1e-3
 
 

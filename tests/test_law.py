@@ -33,14 +33,14 @@ CELLS = [
     (3, 3, 2, bn_chain, {}),
     (4, 32, 3, bn_chain, {}),
     (4, 32, 3, bn_chain, {"draws": torch.float32}),
-    (4, 32, 3, bn_chain, {"centred": True}),
+    (4, 32, 3, bn_chain, {"centered": True}),
     (4, 6, 12, bn_chain, {}),
     (8, 16, 2, bn_chain, {}),
     (2, 2, 1, vanilla_chain, {}),
     (4, 8, 3, vanilla_chain, {}),
     (3, 32, 10, vanilla_chain, {}),
     (4, 32, 3, relu_chain, {}),
-    (3, 16, 2, relu_chain, {"centred": True, "draws": torch.float32}),
+    (3, 16, 2, relu_chain, {"centered": True, "draws": torch.float32}),
     (4, 32, 2, sigmoid_chain, {"row_norm": 2.0}),
 ]
 FUNCTIONALS = {
@@ -70,7 +70,7 @@ def distances(cell):
         generator = generator_for("law", method, n, d, layer, chain.__name__, str(options))
         h = start(n).expand(RUNS, -1, -1)
         *_, last = chain(h, width=d, depth=layer, generator=generator, method=method, **options)
-        # Two centred samples always have the same spectrum: rounding noise is not a law.
+        # Two centered samples always have the same spectrum: rounding noise is not a law.
         return {name: functional(last).round(decimals=10) for name, functional in FUNCTIONALS.items()}
 
     exact, direct = sample("exact"), sample("direct")
@@ -83,7 +83,7 @@ def test_exact_and_direct_agree_in_law(cell):
     assert max(found.values()) < CRITICAL, f"{found}, critical {CRITICAL:.4f}, detectable {DETECTABLE:.4f}"
 
 
-def normalise_columns(m, *, centred=False):
+def normalize_columns(m, *, centered=False):
     return torch.nn.functional.normalize(m, dim=-2)
 
 
@@ -107,11 +107,11 @@ def wider_by_a_fifth(name):
     [
         # The exact sampler: a transposed root; the direct chain: columns for rows.
         ((4, 32, 3, bn_chain, {}), "linear.psd_root", lambda a: torch.linalg.cholesky(a)),
-        ((4, 32, 3, bn_chain, {}), "linear.batch_norm", normalise_columns),
+        ((4, 32, 3, bn_chain, {}), "linear.batch_norm", normalize_columns),
         ((4, 8, 3, vanilla_chain, {}), "linear.gammaincinv", one_freedom_too_many),
         ((2, 2, 1, vanilla_chain, {}), "linear.torch.randn", uniform_weights),
         ((4, 32, 3, relu_chain, {}), "nonlinear.psd_root", lambda a: torch.linalg.cholesky(a)),
-        ((4, 32, 2, sigmoid_chain, {"row_norm": 2.0}), "nonlinear.batch_norm", normalise_columns),
+        ((4, 32, 2, sigmoid_chain, {"row_norm": 2.0}), "nonlinear.batch_norm", normalize_columns),
         ((4, 32, 3, bn_chain, {}), "linear._exact_bn", wider_by_a_fifth("_exact_bn")),
         ((4, 32, 3, vanilla_chain, {}), "linear._exact_vanilla", wider_by_a_fifth("_exact_vanilla")),
     ],

@@ -98,7 +98,7 @@ MUTATION = {"kind": "sampler", "broken": "A row is lost.", "patch": "", "claims"
         ({"kind": "typo"}, "kind 'typo', expected one of vanilla network"),
         ({"claims": ["two"]}, "claim 'two' is not one that n judges"),
         ({"kind": "mended"}, "mends 'one', which is not expected to be refuted"),
-        ({}, "stands in m.yml too"),
+        ({}, "is in m.yml too"),
     ],
 )
 def test_a_malformed_mutation_is_refused(tmp_path, change, words):
@@ -155,7 +155,7 @@ def test_a_claim_whose_cell_raises_is_stopped_and_says_why(play):
     assert (stopped["verdict"], stopped["noticed"]) == ("stopped", "error") and "TypeError" in stopped["detail"]
 
 
-def test_only_cells_that_a_judgement_needs_are_run():
+def test_only_cells_that_a_judgment_needs_are_run():
     sources = ["a = 1", "def f():\n    return a + b", "b = 2", "c = f()", "found = {}", "found['x'] = c", "k = 1",
                "for k in c:\n    found.update(k=1)", "unused = 1", "judge('one', found)", "judge('two', unused)"]  # fmt: skip
     assert replay.needed(sources, ["one"]) == [0, 1, 2, 3, 4, 5, 7, 9]

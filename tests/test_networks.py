@@ -9,7 +9,7 @@ from utils.networks import (
     mlp,
     representations,
     weight_matrices,
-    weight_normalised,
+    weight_normalized,
 )
 from utils.networks.convnet import convnet
 from utils.networks.init import standard
@@ -50,7 +50,7 @@ def test_each_replica_is_and_learns_as_the_network_of_torchs_own_modules(norm, a
     alone = plain(network, 1, own, ACTIVATIONS[activation]).double()
     if norm == "weight":
         before = network(torch.ones(3, 12, 1, dtype=torch.float64))
-        weight_normalised(network)
+        weight_normalized(network)
         torch.testing.assert_close(network(torch.ones(3, 12, 1, dtype=torch.float64)), before)
         for module in alone[::2]:
             nn.utils.parametrizations.weight_norm(module)

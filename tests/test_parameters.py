@@ -11,7 +11,7 @@ width = 512  # [batch_size, 10_000] width of every layer
 widths = [32, 512]  # [2, 1000] several
 rate = 0.1  # [0, 1] a share
 data = "digits"  # {digits, cifar10} where images come from
-centred = False  # mean-centre first
+centered = False  # mean-center first
 """
 
 
@@ -27,14 +27,14 @@ def parameters(tmp_path):
 
 
 def test_declarations_are_read(parameters):
-    assert list(parameters) == ["batch_size", "width", "widths", "rate", "data", "centred"]
+    assert list(parameters) == ["batch_size", "width", "widths", "rate", "data", "centered"]
     assert (parameters["width"].low, parameters["width"].high) == ("batch_size", 10_000)
     assert parameters["data"].choices == ("digits", "cifar10")
     assert parameters["widths"].default == [32, 512]
 
 
 def test_good_values_pass_and_an_integer_for_a_number_becomes_one(parameters):
-    good = {"batch_size": 64, "width": 10_000, "rate": 1, "data": "cifar10", "centred": True, "widths": [5]}
+    good = {"batch_size": 64, "width": 10_000, "rate": 1, "data": "cifar10", "centered": True, "widths": [5]}
     assert check(parameters, good) == good
     assert isinstance(check(parameters, good)["rate"], float)
 
@@ -47,7 +47,7 @@ def test_good_values_pass_and_an_integer_for_a_number_becomes_one(parameters):
         ({"width": "minus-one"}, "'width': 'minus-one' is a string, expected an integer"),
         ({"width": 64.0}, "64.0 is a number, expected an integer"),
         ({"width": True}, "True is true or false, expected an integer"),
-        ({"centred": 1}, "1 is an integer, expected true or false"),
+        ({"centered": 1}, "1 is an integer, expected true or false"),
         ({"batch_size": -3}, "'batch_size': -3 is out of range, expected 2 to 64"),
         ({"width": 3}, "'width': 3 is out of range, expected batch_size (4) to 10000"),
         ({"batch_size": 32, "width": 16}, "'width': 16 is out of range, expected batch_size (32)"),

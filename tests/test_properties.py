@@ -120,7 +120,7 @@ def test_batch_norm_makes_unit_rows_and_commutes_with_orthogonal_maps_of_the_sam
 @pytest.mark.parametrize("method", ["exact", "direct"])
 @few
 @given(batches(wide=True), st.integers(0, 999), st.data())
-def test_chains_are_finite_normalised_and_never_leave_rank_one(chain, method, h, seed, data):
+def test_chains_are_finite_normalized_and_never_leave_rank_one(chain, method, h, seed, data):
     n = h.shape[-1]
     width = data.draw(st.integers(n, 12), label="width")
     of_rank_one = h.dtype == torch.float64 and bool((torch.linalg.svdvals(h)[1:] < 1e-14 * h.norm()).all())

@@ -82,7 +82,7 @@ A = {"item": "A", "says": "b", "claims": ["c"]}
         ([A | {"reason": "d"}], [], "either claims or the reason"),
         ([A | {"against": ["d"]}], [], "not all among its claims"),
         ([A, A | {"claims": ["f"]}], [], "item 'A'"),
-        ([A], [A | {"item": "B"}], "claim 'c' stands there more than once"),
+        ([A], [A | {"item": "B"}], "claim 'c' is there more than once"),
     ],
 )
 def test_malformed_items_are_refused(paper, ours, words, tmp_path):
@@ -135,7 +135,7 @@ def test_the_ledger_shows_everything_a_record_holds():
     table = ledger([THEOREM], record())
     assert links(table) == ["../notebooks/01_rate.html#claim-thm1"] and "a < b" not in table
     text = " ".join(" ".join(row) for row in rows(table))
-    shown = "a < b|proved|0.5|0.6|no BN|as it must be|small|2 settings|n = 4|1·10⁻⁴|0.1|thm1.stated".split("|")
+    shown = "a < b|proved|0.5|0.6|no BN|as intended|small|2 settings|n = 4|1·10⁻⁴|0.1|thm1.stated".split("|")
     assert [word for word in shown if word not in text] == []
     assert rows(ledger([THEOREM], record(), ours=True)) == [["Claim", "What is judged", "Published", "Ours"]]
 

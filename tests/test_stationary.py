@@ -37,9 +37,9 @@ def standard_errors(values, expected) -> float:
 def test_floor_dimension_has_the_floor_exactly(n, d):
     nu = theory.floor_dimension(n, d)
     assert theory.normalized_wishart_mean_square_gap(n, nu) == pytest.approx(theory.gap_floor(n, d) ** 2, rel=1e-13)
-    centred = theory.floor_dimension(n + 1, d, centred=True)
-    rest = theory.centred_mean_square_gap(n + 1, d) - 1 / (n * (n + 1))
-    assert theory.normalized_wishart_mean_square_gap(n, centred) == pytest.approx(rest, rel=1e-12)
+    centered = theory.floor_dimension(n + 1, d, centered=True)
+    rest = theory.centered_mean_square_gap(n + 1, d) - 1 / (n * (n + 1))
+    assert theory.normalized_wishart_mean_square_gap(n, centered) == pytest.approx(rest, rel=1e-12)
 
 
 def test_three_dimensions_agree_to_leading_order_and_never_coincide():
@@ -424,7 +424,7 @@ def test_critical_width_fits_what_was_measured():
     for n, width in CRITICAL.items():
         assert theory.critical_width(n) == pytest.approx(width, rel=1e-3)
         assert abs(n**2 / 4 + n / 2 - width) > 0.01 * width  # n²/4 + n/2 would not
-    assert theory.critical_width(17, centred=True) == theory.critical_width(16)
+    assert theory.critical_width(17, centered=True) == theory.critical_width(16)
 
 
 # --- limits and boundaries ---
@@ -458,14 +458,14 @@ def test_small_and_large_ratios():
 )
 def test_centering_has_one_dimension_less(name):
     function = getattr(theory, name)
-    assert function(13, 100, centred=True) == function(12, 100)
+    assert function(13, 100, centered=True) == function(12, 100)
     with pytest.raises(ValueError, match="batch_size=2 with mean-centring: expected at least 3"):
-        function(2, 100, centred=True)
+        function(2, 100, centered=True)
 
 
 def test_centered_gap_keeps_what_centering_leaves():
     rest = theory.mean_square_gap(12, 100)
-    assert theory.mean_square_gap(13, 100, centred=True) == pytest.approx(1 / (12 * 13) + rest)
+    assert theory.mean_square_gap(13, 100, centered=True) == pytest.approx(1 / (12 * 13) + rest)
 
 
 @pytest.mark.parametrize(
@@ -474,7 +474,7 @@ def test_centered_gap_keeps_what_centering_leaves():
         (lambda g: theory.spectral_ratio(1, 10), "batch_size=1: expected at least 2"),
         (lambda g: theory.spectral_ratio(4, 0), "width=0: expected a positive"),
         (lambda g: theory.least_eigenvalue(16, 63), "width=63 with batch_size=16: below n²/4 = 64"),
-        (lambda g: theory.mean_square_gap(17, 63, centred=True), r"batch_size=17 \(centered\): below n²/4 = 64"),
+        (lambda g: theory.mean_square_gap(17, 63, centered=True), r"batch_size=17 \(centered\): below n²/4 = 64"),
         (lambda g: theory.marchenko_pastur_edges(1.01), "ratio=1.01: expected 0 < ratio <= 1"),
         (lambda g: theory.marchenko_pastur_density(1.0, 0.0), "ratio=0.0"),
         (lambda g: theory.marchenko_pastur_moment(-1, 1), "power=-1 at ratio=1"),

@@ -78,8 +78,8 @@ def test_infinite_width_path_starts_with_the_batch_and_ends_orthogonal():
         (theory.largest_gap(4), math.sqrt(3) / 2),
         (theory.vanilla_drift(2), -2 * math.log(2)),  # ψ(1/2) − ψ(1)
         (theory.lemma4_constant(2), math.sqrt(2)),
-        (theory.centred_mean_square_gap(2, 50), 0.5),
-        (theory.centred_mean_square_gap(5, 100), 1 / 20 + theory.gap_floor(4, 100) ** 2),
+        (theory.centered_mean_square_gap(2, 50), 0.5),
+        (theory.centered_mean_square_gap(5, 100), 1 / 20 + theory.gap_floor(4, 100) ** 2),
         (theory.mixture_ratio(2), (math.sqrt(5 / 3) - 1) ** 2 * 3 / 2),
         (theory.gap_floor(4, 1000) ** 2, (1 - 1 / 4) / 1000 / (1 - (4 / 6) ** 2)),
         (1.25 ** (theory.overflow_depth(1.25, largest=1e10) / 2), 1e10),  # the energy passes the largest square
@@ -92,9 +92,9 @@ def test_bounds_and_constants_by_hand(found, by_hand):
 def test_floor_drift_and_growth_of_gradients_at_their_ends():
     assert theory.gap_floor(10**6, 10**9) == pytest.approx(0.5 * math.sqrt(10**6 / 10**9), rel=1e-5)
     assert theory.vanilla_drift(1000) == pytest.approx(-1 / 1000, rel=2e-3)
-    assert theory.gradient_growth(2) == theory.gradient_growth(3, centred=True) == math.inf
+    assert theory.gradient_growth(2) == theory.gradient_growth(3, centered=True) == math.inf
     with pytest.raises(ValueError, match="batch_size=2, expected at least 3"):
-        theory.gradient_growth(2, centred=True)
+        theory.gradient_growth(2, centered=True)
 
 
 def test_expected_square_gap_is_the_mean_after_one_layer(generator):
@@ -107,14 +107,14 @@ def test_expected_square_gap_is_the_mean_after_one_layer(generator):
     assert 5 * square.std() / math.sqrt(len(square)) < 0.02 * expected
 
 
-@pytest.mark.parametrize(("n", "centred"), [(3, False), (6, False), (4, True), (9, True)])
-def test_gradient_growth_is_the_mean_squared_jacobian_of_one_row(n, centred):
+@pytest.mark.parametrize(("n", "centered"), [(3, False), (6, False), (4, True), (9, True)])
+def test_gradient_growth_is_the_mean_squared_jacobian_of_one_row(n, centered):
     """E tr(JᵀJ)/n of x ↦ x/‖x‖ for x ~ N(0, I/n), by quadrature over the law of ‖x‖² (χ²_n/n)."""
-    dimensions = n - centred
+    dimensions = n - centered
     chi = stats.chi2(dimensions)
     inverse, _ = integrate.quad(lambda s: dimensions / s * chi.pdf(s), 0, np.inf, epsabs=1e-11)
     expected = inverse * (dimensions - 1) / dimensions
-    assert theory.gradient_growth(n, centred=centred) == pytest.approx(expected, rel=1e-7)
+    assert theory.gradient_growth(n, centered=centered) == pytest.approx(expected, rel=1e-7)
 
 
 @pytest.mark.parametrize("eps", [1e-5, 1e-7])

@@ -9,7 +9,7 @@ from torch import nn
 
 from utils.files import ROOT
 from utils.metrics import orthogonality_gap
-from utils.networks import linear_maps, mlp, representations, weight_normalised
+from utils.networks import linear_maps, mlp, representations, weight_normalized
 from utils.networks.convnet import convnet
 from utils.networks.data import task
 from utils.networks.init import standard
@@ -44,14 +44,14 @@ def test_each_replica_trains_and_is_clipped_as_in_a_plain_torch_loop_alone(norm,
         network = built(seeds, norm=None if norm == "weight" else norm)
         with torch.no_grad():
             linear_maps(network)[-1].weight[-1] *= 5
-        return weight_normalised(network) if norm == "weight" else network
+        return weight_normalized(network) if norm == "weight" else network
 
     network, history = trained([2, 3], steps=20, network=start([2, 3]), clip=clip)
     _, otherwise = trained([2, 3], steps=20, network=start([2, 3]), clip=None if clip else 1e6)
     same = torch.allclose(history.loss[1:], otherwise.loss[1:], rtol=0.01)
     assert same == (clip is None), "a high threshold clips nothing, this one does"
     alone = start([3])
-    optimiser = torch.optim.SGD(alone.parameters(), lr=0.05)
+    optimizer = torch.optim.SGD(alone.parameters(), lr=0.05)
     losses = []
     for step in range(20):
         epoch, position = divmod(step, len(X) // 100)
@@ -59,10 +59,10 @@ def test_each_replica_trains_and_is_clipped_as_in_a_plain_torch_loop_alone(norm,
         batch = order[position * 100 : (position + 1) * 100]
         loss = nn.functional.cross_entropy(alone(X[batch].T[None])[0].T, Y[batch])
         losses.append(loss.item())
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(alone.parameters(), clip or math.inf)
-        optimiser.step()
+        optimizer.step()
     torch.testing.assert_close(history.loss[:, 1], torch.tensor(losses), rtol=1e-3, atol=1e-4)
     for together, apart in zip(linear_maps(network), linear_maps(alone), strict=True):
         torch.testing.assert_close(together.weight[1], apart.weight[0], rtol=1e-3, atol=1e-4)
@@ -101,7 +101,7 @@ def test_training_learns_and_what_is_watched_is_true():
     torch.testing.assert_close(held_out(network)[1].item(), (predicted[1] == Y_TEST).double().mean().item())
 
 
-def test_labels_at_random_are_not_learnt_on_held_out_images():
+def test_labels_at_random_are_not_learned_on_held_out_images():
     """The negative control of every accuracy here: shuffled labels leave chance."""
     shuffled = Y[torch.randperm(len(Y), generator=generator_for("shuffle"))]
     network, history = trained([0, 1], labels=shuffled, steps=150)
@@ -124,7 +124,7 @@ def test_gradient_norms_are_those_of_each_replica():
     loss = nn.functional.cross_entropy(network(x.T.expand(2, -1, -1))[1].T, y)
     expected = [g[1].norm() for g in torch.autograd.grad(loss, [m.weight for m in linear_maps(network)])]
     torch.testing.assert_close(norms[1], torch.stack(expected))
-    torch.testing.assert_close(gradient_norms(weight_normalised(network), x, y, replicas=2), norms)
+    torch.testing.assert_close(gradient_norms(weight_normalized(network), x, y, replicas=2), norms)
 
 
 def test_divergence_is_a_result_and_does_not_spread():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from utils.experiments.trial import ARMS, METHODS, initialised, trial
+from utils.experiments.trial import ARMS, METHODS, initialized, trial
 from utils.networks import hidden_maps, linear_maps, weight_matrices
 from utils.networks.data import task
 
@@ -33,7 +33,7 @@ def test_several_learning_rates_give_each_its_rows():
 
 def test_arms_are_paired():
     """First layer and readout are the same in all arms but the orthogonal one; hidden weights are not."""
-    networks = {arm: initialised(arm, X, width=16, depth=4, classes=10, seeds=[7]) for arm in ARMS}
+    networks = {arm: initialized(arm, X, width=16, depth=4, classes=10, seeds=[7]) for arm in ARMS}
     reference = linear_maps(networks["xavier"])
     for arm, network in networks.items():
         maps = linear_maps(network)
@@ -69,7 +69,7 @@ def test_what_the_start_measures():
 
 def test_hidden_weights_are_scaled_as_the_iterative_ones():
     for arm in ("slice", "polar1", "haar", "identity_scaled", "xavier_scaled"):
-        network = initialised(arm, X[:48], width=16, depth=3, classes=10, seeds=[0])
+        network = initialized(arm, X[:48], width=16, depth=3, classes=10, seeds=[0])
         h = X[:48].T[None]  # all 48 = 3 · width images are used, in some order
         for module in network[:-1]:
             h = module(h)
@@ -86,9 +86,9 @@ def test_hidden_weights_are_scaled_as_the_iterative_ones():
         ("slice", X, {"depth": 5, "side": 16}, "side=16: x has 64 features"),
     ],
 )
-def test_what_cannot_be_initialised_is_named(arm, images, options, message):
+def test_what_cannot_be_initialized_is_named(arm, images, options, message):
     with pytest.raises(ValueError, match=message):
-        initialised(arm, images, **{"width": 16, "depth": 3, "classes": 10, "seeds": [0]} | options)
+        initialized(arm, images, **{"width": 16, "depth": 3, "classes": 10, "seeds": [0]} | options)
 
 
 CONVNET = ["slice", "polar", "haar", "identity", "identity_scaled", "permutation"]
@@ -98,7 +98,7 @@ CONVNET = ["slice", "polar", "haar", "identity", "identity_scaled", "permutation
 def test_a_seed_starts_the_same_alone_and_in_company(side, arm):
     x = task("digits", scale="unit", side=side).x if side else X
     options = {"width": 8 if side else 16, "depth": 6 if side else 4, "classes": 10, "side": side}
-    together, alone = (initialised(arm, x, seeds=seeds, **options) for seeds in ([3, 7], [7]))
+    together, alone = (initialized(arm, x, seeds=seeds, **options) for seeds in ([3, 7], [7]))
     for ours, its in zip(linear_maps(together), linear_maps(alone), strict=True):
         torch.testing.assert_close(weight_matrices(ours)[1], weight_matrices(its)[0], rtol=1e-3, atol=1e-5)
 
@@ -108,4 +108,4 @@ def test_convnets_train_on_resized_images():
     assert [row["seed"] for row in rows] == [4, 5]
     for row in rows:
         assert row["loss"] > 0 and len(row["layers_gap_before"]) == 5 + 2 and len(row["layers_identity"]) == 5 - 3
-        assert 0.1 < row["identity"] < 0.9, "an orthogonalising kernel is between random and Dirac"
+        assert 0.1 < row["identity"] < 0.9, "an orthogonalizing kernel is between random and Dirac"

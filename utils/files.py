@@ -27,7 +27,7 @@ def temporary_beside(path: Path) -> Path:
     Returns
     -------
     Path
-        ``.STEM.HOST.PROCESS.tmp.SUFFIX``: one for each process, recognised by :func:`clear_stale`.
+        ``.STEM.HOST.PROCESS.tmp.SUFFIX``: one for each process, recognized by :func:`clear_stale`.
     """
     path = Path(path)
     return path.with_name(f".{path.stem}.{platform.node()}.{os.getpid()}.tmp{path.suffix}")

@@ -2,7 +2,7 @@
 
 Every function takes representations ``h`` of shape (..., d, n): n columns are the samples of the batch, d the
 width, leading dimensions independent runs. A square root ``r`` (n, n) of the Gram matrix, as the exact sampler of
-:mod:`utils.chains.linear` yields, has the same singular values and cosines as ``h``, so it may stand in for it anywhere.
+:mod:`utils.chains.linear` yields, has the same singular values and cosines as ``h``, so it may replace it anywhere.
 The ``gram_`` variants take C = HᵀH / ‖H‖_F² directly.
 
 Spectra come from singular values of ``h``, not from eigenvalues of HᵀH: squaring first loses everything below
@@ -78,7 +78,7 @@ def _nonzero_scale(h: Tensor, name: str) -> Tensor:
 
 
 def spectrum(h: Tensor) -> Tensor:
-    """Eigenvalues of the normalised Gram matrix C = HᵀH / ‖H‖_F².
+    """Eigenvalues of the normalized Gram matrix C = HᵀH / ‖H‖_F².
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def spectrum(h: Tensor) -> Tensor:
 
 
 def gram(h: Tensor) -> Tensor:
-    """Normalised Gram matrix C = HᵀH / ‖H‖_F² (Section 2 of the paper).
+    """Normalized Gram matrix C = HᵀH / ‖H‖_F² (Section 2 of the paper).
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def orthogonality_gap(h: Tensor) -> Tensor:
 
 
 def gram_orthogonality_gap(c: Tensor) -> Tensor:
-    """Orthogonality gap from a Gram matrix, normalised to trace 1 first (Eq. 2).
+    """Orthogonality gap from a Gram matrix, normalized to trace 1 first (Eq. 2).
 
     Parameters
     ----------

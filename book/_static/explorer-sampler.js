@@ -124,11 +124,11 @@ function companionSampler() {
   }
 
   /**
-   * Columns whose Gram matrix is the centred batch's on the n − 1 dimensions orthogonal to the all-ones vector
-   * (Helmert's basis): centring projects the batch there, and every later layer stays, so the centred chain is the
+   * Columns whose Gram matrix is the centered batch's on the n − 1 dimensions orthogonal to the all-ones vector
+   * (Helmert's basis): centring projects the batch there, and every later layer stays, so the centered chain is the
    * plain one on these.
    */
-  function centred(columns) {
+  function centered(columns) {
     const result = [];
     for (let k = 1; k < columns.length; k++) {
       const scale = 1 / Math.sqrt(k * (k + 1));
@@ -216,10 +216,10 @@ function companionSampler() {
   const largestGap = (n) => Math.sqrt(1 - 1 / n);
 
   /** Root mean square of the stationary gap to leading order in 1/d; good from about d = n². */
-  function floor(n, width, centre = false) {
-    const k = centre ? n - 1 : n;
+  function floor(n, width, center = false) {
+    const k = center ? n - 1 : n;
     const noise = k > 1 ? (k - 1) * (k + 2) ** 2 / (4 * k * (k + 1) * width) : 0;
-    return Math.sqrt(noise + (centre ? 1 / (n * (n - 1)) : 0));
+    return Math.sqrt(noise + (center ? 1 / (n * (n - 1)) : 0));
   }
 
   /** Width below which the chain loses rank, as measured in the book for 8 to 32 samples. */
@@ -272,7 +272,7 @@ function companionSampler() {
   }
 
   return {
-    bnLayer, centred, cholesky, criticalWidth, floor, gap, generator, infiniteWidthMap, largestGap, product, root,
+    bnLayer, centered, cholesky, criticalWidth, floor, gap, generator, infiniteWidthMap, largestGap, product, root,
     spectrum, start, theorem1, unit, vanillaLayer,
   };
 }

@@ -6,13 +6,13 @@ function companionWorker(sampler, post) {
 
   /**
    * @param {object} setting
-   *   n, width, depth, runs, seed; centred: boolean; columns: the batch, one array a sample.
+   *   n, width, depth, runs, seed; centered: boolean; columns: the batch, one array a sample.
    * Posts {theory} once, then {layers, share} repeatedly: new layers, and the share of the present one that is done.
    */
-  return function run({ n, width, depth, runs, seed, centred, columns }) {
+  return function run({ n, width, depth, runs, seed, centered, columns }) {
     const batch = sampler.root(columns);
-    const dimensions = centred ? n - 1 : n;
-    const first = centred ? sampler.root(sampler.centred(columns)) : batch;
+    const dimensions = centered ? n - 1 : n;
+    const first = centered ? sampler.root(sampler.centered(columns)) : batch;
 
     // Gap and least eigenvalue relative to an orthogonal batch's.
     const measure = (lam, size) => ({ gap: sampler.gap(lam, n), least: lam[lam.length - 1] * size });

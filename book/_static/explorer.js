@@ -21,7 +21,7 @@
   };
 
   /**
-   * Setting from an address's fragment such as #n8-d1000-depth30-runs10-digits-centred-seed1 (plain words, since the theme
+   * Setting from an address's fragment such as #n8-d1000-depth30-runs10-digits-centered-seed1 (plain words, since the theme
    * reads fragments as selectors); what is missing or nonsense gets its default, what is out of range the nearest.
    */
   function parse(fragment) {
@@ -33,12 +33,12 @@
     }
     setting.d = Math.max(setting.d, setting.n); // a batch wider than the network cannot be orthogonal
     setting.start = words.find((word) => STARTS.includes(word)) ?? STARTS[0];
-    setting.centred = words.includes("centred");
+    setting.centered = words.includes("centered");
     setting.seed = whole(given("seed"), 0, 2 ** 31 - 1, 1);
     return setting;
   }
   const fragment = (s) =>
-    `#n${s.n}-d${s.d}-depth${s.depth}-runs${s.runs}-${s.start}${s.centred ? "-centred" : ""}-seed${s.seed}`;
+    `#n${s.n}-d${s.d}-depth${s.depth}-runs${s.runs}-${s.start}${s.centered ? "-centered" : ""}-seed${s.seed}`;
 
   let setting = parse(location.hash);
 
@@ -64,16 +64,16 @@
 
   /** The plot in words: what is seen, against the floor, Theorem 1 and the critical width. */
   function summary() {
-    const { n, d, centred } = state.of, depth = state.gaps.length - 1;
-    const last = rms(state.gaps[depth]), floor = sampler.floor(n, d, centred), runs = state.gaps[0].length;
-    const dimensions = centred ? n - 1 : n, critical = sampler.criticalWidth(dimensions);
+    const { n, d, centered } = state.of, depth = state.gaps.length - 1;
+    const last = rms(state.gaps[depth]), floor = sampler.floor(n, d, centered), runs = state.gaps[0].length;
+    const dimensions = centered ? n - 1 : n, critical = sampler.criticalWidth(dimensions);
     const words = [
       `With batch normalization the gap of ${n} samples goes from ${digits(state.gaps[0][0])} to ${digits(last)} in ` +
         `${depth} layers of width ${number(d)}` + (runs > 1 ? ` (root mean square of ${runs} networks)` : "") + ": " +
         `${(last / floor).toFixed(2)} times the floor, ${digits(floor)}.`,
       `Without it the gap is ${digits(rms(state.plain[depth]))}.`,
     ];
-    if (centred) {
+    if (centered) {
       words.push(
         `Centring takes one dimension away, so the gap cannot fall below ${digits(1 / Math.sqrt(n * (n - 1)))}; ` +
           "Theorem 1 is about BN without centring.",
@@ -109,7 +109,7 @@
   let state = { of: setting, lowest: 1, leastLowest: 0.3 };
 
   // ---------------------------------------------------------------- plots
-  // The colours of utils/plotting/style.py; theory is drawn in the page's text colour, so that it is seen in dark mode too.
+  // The colors of utils/plotting/style.py; theory is drawn in the page's text color, so that it is seen in dark mode too.
   const style = (name) => getComputedStyle(page).getPropertyValue(name).trim();
   const ink = () => style("--explorer-ink");
   const COLORS = {
@@ -161,7 +161,7 @@
       { stroke: ink, width: 1.5, dash: [7, 4] }, { stroke: ink, width: 1.5, dash: [2, 3] }, { stroke: COLORS.bound, width: 2.5, dash: [12, 3, 3, 3] },
     ],
     [{ series: [1, 2], fill: COLORS.vanillaBand }, { series: [4, 5], fill: COLORS.bnBand }],
-    { distr: 3, range: () => [Math.min(state.lowest, sampler.floor(state.of.n, state.of.d, state.of.centred)) * 0.6, 1.2] },
+    { distr: 3, range: () => [Math.min(state.lowest, sampler.floor(state.of.n, state.of.d, state.of.centered)) * 0.6, 1.2] },
     { splits, values: labels, filter: (_, at) => at },
   );
   // Its logarithm on a plain axis: it may run over hundreds of decades.
@@ -186,13 +186,13 @@
     if (worker) worker.terminate();
     cancelAnimationFrame(drawing);
     drawing = 0;
-    const { n, d, depth, centred } = setting;
+    const { n, d, depth, centered } = setting;
     state = { of: setting, theory: [], gaps: [], plain: [], least: [], bound: [null], lowest: 1, leastLowest: 0.3, worst: Infinity, share: 0 };
     worker = spare ?? spawn();
     worker.onmessage = ({ data }) => receive(data);
     worker.onerror = (error) => (find("summary").textContent = `The sampler stopped: ${error.message}`);
     worker.postMessage({
-      n, width: d, depth, runs: setting.runs, seed: setting.seed, centred, columns: sampler.start(setting.start, n, EXPLORER_DIGITS),
+      n, width: d, depth, runs: setting.runs, seed: setting.seed, centered, columns: sampler.start(setting.start, n, EXPLORER_DIGITS),
     });
     page.setAttribute("aria-busy", "true");
     spare = spawn(); // so that the next setting need not wait for one
@@ -201,12 +201,12 @@
   function receive({ theory, layers = [], share = 0 }) {
     if (theory) state.theory = theory.map((x) => ({ gap: clean(x.gap), least: x.least }));
     for (const { bn, vanilla } of layers) {
-      const layer = state.gaps.length, { n, d, centred } = state.of;
+      const layer = state.gaps.length, { n, d, centered } = state.of;
       state.gaps.push(bn.map((x) => clean(x.gap)));
       state.least.push(bn.map((x) => x.least));
       state.plain.push(vanilla.map((x) => clean(x.gap)));
       if (layer > 0) {
-        const bound = centred ? Infinity : sampler.theorem1(layer, n, d, state.worst);
+        const bound = centered ? Infinity : sampler.theorem1(layer, n, d, state.worst);
         state.bound.push(bound < sampler.largestGap(n) ? bound : null);
       }
       // λ of Theorem 1: the least eigenvalue that any run has met so far.
@@ -224,7 +224,7 @@
     const full = (values) => x.map((i) => values[i] ?? null);
     const gaps = (values) => full(values.map((y) => y || null)); // a logarithmic axis has no 0
     const edge = (rows, share) => rows.map((row) => quantile(row, share));
-    const floor = sampler.floor(state.of.n, state.of.d, state.of.centred);
+    const floor = sampler.floor(state.of.n, state.of.d, state.of.centered);
     gapPlot.setData([
       x, gaps(edge(state.plain, 0.95)), gaps(edge(state.plain, 0.05)), gaps(state.plain.map(mean)),
       gaps(edge(state.gaps, 0.95)), gaps(edge(state.gaps, 0.05)), gaps(state.gaps.map(mean)),
@@ -256,7 +256,7 @@
     const at = layer === null || layer === undefined ? null : layer;
     const values = at === null || !state.gaps ? {} : {
       bn: state.gaps[at] && mean(state.gaps[at]), vanilla: state.plain[at] && mean(state.plain[at]),
-      theory: state.theory[at]?.gap, floor: sampler.floor(state.of.n, state.of.d, state.of.centred), bound: state.bound[at],
+      theory: state.theory[at]?.gap, floor: sampler.floor(state.of.n, state.of.d, state.of.centered), bound: state.bound[at],
     };
     for (const name of ["bn", "vanilla", "theory", "floor", "bound"]) {
       find(`value-${name}`).textContent = values[name] ? digits(values[name]) : "";
@@ -307,7 +307,7 @@
       slider.setAttribute("aria-valuetext", number(setting[name]));
     }
     find("start").value = setting.start;
-    find("centred").checked = setting.centred;
+    find("centered").checked = setting.centered;
     find("batch-figure").hidden = setting.start !== "digits";
     if (setting.start === "digits") images();
     for (const link of page.querySelectorAll("[data-part=presets] a")) {
@@ -369,7 +369,7 @@
     box.addEventListener("change", () => change({ [name]: box.value === "" ? setting[name] : box.value }));
   }
   find("start").addEventListener("change", (event) => change({ start: event.target.value }));
-  find("centred").addEventListener("change", (event) => change({ centred: event.target.checked }));
+  find("centered").addEventListener("change", (event) => change({ centered: event.target.checked }));
   find("again").addEventListener("click", () => change({ seed: (setting.seed + 1) % 2 ** 31 }));
   window.addEventListener("hashchange", () => {
     known = location.hash;

@@ -1,4 +1,4 @@
-/* Paper is white: a page in dark mode is printed in the light one's colours. */
+/* Paper is white: a page in dark mode is printed in the light one's colors. */
 (() => {
   const root = document.documentElement;
   let worn = null;

@@ -17,7 +17,7 @@ def part(page, name):
 def setting(page):
     """What the knobs show."""
     knobs = {name: part(page, name).input_value() for name in ("n", "d", "depth", "runs", "start")}
-    return knobs | {"centred": part(page, "centred").is_checked()}
+    return knobs | {"centered": part(page, "centered").is_checked()}
 
 
 @pytest.mark.parametrize("where", ["site", "disk"])
@@ -34,10 +34,10 @@ def test_it_draws_and_says_what_is_seen(where, visit, request):
 
 @pytest.mark.parametrize("where", ["site", "disk"])
 def test_an_address_restores_a_setting_and_its_numbers(where, visit, request):
-    address = request.getfixturevalue(where) + EXPLORER + "#n4-d512-depth50-runs20-rankone-centred-seed7"
+    address = request.getfixturevalue(where) + EXPLORER + "#n4-d512-depth50-runs20-rankone-centered-seed7"
     first = visit(address)
     first.wait_for_selector(DONE)
-    shown = {"n": "4", "d": "512", "depth": "50", "runs": "20", "start": "rankone", "centred": True}
+    shown = {"n": "4", "d": "512", "depth": "50", "runs": "20", "start": "rankone", "centered": True}
     assert setting(first) == shown
     # What the address holds after a change gives another reader the same picture.
     part(first, "runs").fill("6")
@@ -53,7 +53,7 @@ def test_an_address_restores_a_setting_and_its_numbers(where, visit, request):
 def test_nonsense_in_the_address_is_no_error(site, visit):
     page = visit(site + EXPLORER + "#n99-d1-depthx-runs-5-nowhere-%3Cb%3E")
     page.wait_for_selector(DONE)
-    assert setting(page) == {"n": "32", "d": "32", "depth": "30", "runs": "10", "start": "digits", "centred": False}
+    assert setting(page) == {"n": "32", "d": "32", "depth": "30", "runs": "10", "start": "digits", "centered": False}
     assert page.complaints == []
 
 
@@ -100,11 +100,11 @@ def test_by_keys_alone(site, visit):
     press("depth", "Control+a", "2", "0")
     press("runs-slider", "Home")
     press("start", "End")
-    press("centred", "Space")
-    wanted = {"n": "4", "d": "4", "depth": "20", "runs": "1", "start": "orthogonal", "centred": True}
+    press("centered", "Space")
+    wanted = {"n": "4", "d": "4", "depth": "20", "runs": "1", "start": "orthogonal", "centered": True}
     assert setting(page) == wanted
     page.wait_for_selector(DONE)
-    page.wait_for_url(re.compile("#n4-d4-depth20-runs1-orthogonal-centred-seed1$"))
+    page.wait_for_url(re.compile("#n4-d4-depth20-runs1-orthogonal-centered-seed1$"))
     press("again", "Enter")
     page.wait_for_url(re.compile("seed2$"))
     press("The numbers", "Enter")
@@ -134,12 +134,12 @@ def test_a_million_wide_streams_and_the_page_stays_awake(site, visit):
 def test_no_setting_is_an_error(site, visit):
     page = visit(site + EXPLORER)
     corners = (
-        "n2-d2-depth500-runs20-near-centred",
+        "n2-d2-depth500-runs20-near-centered",
         "n2-d2-depth2-runs1-near",
         "n32-d32-depth500-runs3-digits",
-        "n32-d32-depth100-runs3-rankone-centred",
+        "n32-d32-depth100-runs3-rankone-centered",
         "n2-d1000000-depth5-runs1-orthogonal",
-        "n20-d300-depth60-runs20-parallel-centred",
+        "n20-d300-depth60-runs20-parallel-centered",
     )
     for corner in corners:
         page.goto(site + EXPLORER + "#" + corner)

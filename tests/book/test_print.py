@@ -1,4 +1,4 @@
-"""On paper: light colours whatever the screen wears, and no handles of folded code."""
+"""On paper: light colors whatever the screen wears, and no handles of folded code."""
 
 
 def test_a_dark_page_is_printed_light_and_stays_dark(site, visit):

@@ -120,8 +120,8 @@ def test_one_layer_has_the_exact_moments_and_is_caught_without_the_row_norm(samp
 # ---------------------------------------------------------------- chains, against Python's
 
 CHAIN = """
-    const g = s.generator(7, 0), n = value.columns.length, k = value.centred ? n - 1 : n;
-    const first = s.root(value.centred ? s.centred(value.columns) : value.columns), result = [];
+    const g = s.generator(7, 0), n = value.columns.length, k = value.centered ? n - 1 : n;
+    const first = s.root(value.centered ? s.centered(value.columns) : value.columns), result = [];
     for (let run = 0; run < value.runs; run++) {
         let l = first;
         for (let layer = 0; layer < value.depth; layer++) {
@@ -144,10 +144,10 @@ def agreement(sampler, batch, width, depth, kind, broken=False):
     value = {"columns": h.mT.tolist(), "width": width, "depth": depth, "runs": runs, **kind}
     theirs = np.array(sampler(CHAIN, value, broken=broken))
     chain = vanilla_chain if kind.get("vanilla") else bn_chain
-    options = {"centred": True} if kind.get("centred") else {}
+    options = {"centered": True} if kind.get("centered") else {}
     generator = torch.Generator().manual_seed(11)
     *_, last = chain(h.expand(runs, 4, 4), width=width, depth=depth, generator=generator, **options)
-    ours = orthogonality_gap(last), spectrum(last)[..., 2 if kind.get("centred") else 3].log()
+    ours = orthogonality_gap(last), spectrum(last)[..., 2 if kind.get("centered") else 3].log()
     return [stats.ks_2samp(theirs[:, i], ours[i].numpy()).pvalue for i in range(2)]
 
 
@@ -157,7 +157,7 @@ def agreement(sampler, batch, width, depth, kind, broken=False):
         ("uneven", 16, 1, {}),
         ("uneven", 16, 40, {}),
         ("almost rank one", 64, 8, {}),
-        ("uneven", 16, 10, {"centred": True}),
+        ("uneven", 16, 10, {"centered": True}),
         ("uneven", 16, 10, {"vanilla": True}),
     ],
 )
@@ -179,8 +179,8 @@ def test_the_infinite_width_map_is_pythons(sampler, lam):
 def test_floor_bound_and_largest_gap_are_pythons(sampler):
     pairs = {
         "s.floor(4, 32)": theory.gap_floor(4, 32),
-        "s.floor(4, 32, true)": math.sqrt(theory.centred_mean_square_gap(4, 32)),
-        "s.floor(2, 32, true)": math.sqrt(theory.centred_mean_square_gap(2, 32)),
+        "s.floor(4, 32, true)": math.sqrt(theory.centered_mean_square_gap(4, 32)),
+        "s.floor(2, 32, true)": math.sqrt(theory.centered_mean_square_gap(2, 32)),
         "s.theorem1(7, 4, 1e6, 0.2)": theory.theorem1_bound(7, 4, 1e6, lambda_min=0.2),
         "s.largestGap(8)": theory.largest_gap(8),
     }
@@ -210,7 +210,7 @@ def test_the_images_are_the_embedded_ones():
     assert TARGET.read_text(encoding="utf-8") == script()
 
 
-def test_colours_are_the_books():
+def test_colors_are_the_books():
     style = (STATIC / "explorer.css").read_text(encoding="utf-8")
-    for name, colour in (("bn", plotting.BN), ("vanilla", plotting.VANILLA), ("bound", plotting.BOUND)):
-        assert f"--explorer-{name}: {colour};" in style
+    for name, color in (("bn", plotting.BN), ("vanilla", plotting.VANILLA), ("bound", plotting.BOUND)):
+        assert f"--explorer-{name}: {color};" in style

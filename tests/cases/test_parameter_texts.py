@@ -14,7 +14,7 @@ rate = 0.1  # [0, 1] a share
 rates = [0.1]  # [0, 1] several
 data = "010"  # {010, 1e-3, null, true} a word
 names = ["a"]  # {a, b c, 1e-3} several
-centred = False  # mean-centre first"""
+centered = False  # mean-center first"""
 
 READ = [
     ("rate", "1e-3", 0.001),
@@ -30,8 +30,8 @@ READ = [
     ("data", "null", "null"),
     ("data", "true", "true"),
     ("names", "[a, 'b c', 1e-3]", ["a", "b c", "1e-3"]),
-    ("centred", "true", True),
-    ("centred", "False", False),
+    ("centered", "true", True),
+    ("centered", "False", False),
 ]
 REFUSED = [
     ("width", "010"),
@@ -56,8 +56,8 @@ REFUSED = [
     ("rate", "9" * 400),
     ("rates", "[.nan]"),
     ("rates", f"[{'9' * 400}]"),
-    ("centred", "yes"),
-    ("centred", "1"),
+    ("centered", "yes"),
+    ("centered", "1"),
     ("data", "011"),
     ("names", "a"),
 ]

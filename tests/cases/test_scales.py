@@ -105,18 +105,18 @@ def test_what_has_no_root_is_named():
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("centered", [False, True])
 @pytest.mark.parametrize("method", ["exact", "direct"])
-def test_samplers_see_no_scale(factor, centred, method):
+def test_samplers_see_no_scale(factor, centered, method):
     def last(h):
         options = {"width": 8, "depth": 3, "method": method}
         chains = [
-            bn_chain(h, centred=centred, generator=generator_for("a"), **options),
-            activation_chain(h, torch.relu, centred=centred, generator=generator_for("b"), **options),
+            bn_chain(h, centered=centered, generator=generator_for("a"), **options),
+            activation_chain(h, torch.relu, centered=centered, generator=generator_for("b"), **options),
             vanilla_chain(h, generator=generator_for("c"), **options),
         ]
         return [list(chain)[-1] for chain in chains]
 
     for scaled_up, plain in zip(last(factor * SQUARE), last(SQUARE), strict=True):
         torch.testing.assert_close(scaled_up, plain, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(batch_norm(factor * SQUARE, centred=centred), batch_norm(SQUARE, centred=centred))
+    torch.testing.assert_close(batch_norm(factor * SQUARE, centered=centered), batch_norm(SQUARE, centered=centered))

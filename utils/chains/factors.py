@@ -33,7 +33,7 @@ def distinct(h: Tensor) -> Tensor:
 def gram_root(h: Tensor) -> tuple[Tensor, Tensor]:
     """Upper triangular R and column order with (RP)ᵀ(RP) = HᵀH, rows below the batch's numerical rank exactly zero.
 
-    Zero rows stay zero in a linear chain, so equal samples stay equal and a centred batch centred; left at rounding level
+    Zero rows stay zero in a linear chain, so equal samples stay equal and a centered batch centered; left at rounding level
     they would be noise that a wide chain amplifies into full rank. Finding the rank needs column pivoting, which torch
     has not.
 

@@ -34,7 +34,7 @@ def gradient_energies(
     Parameters
     ----------
     h : Tensor, shape (runs, d₀, n)
-        The batch H₀, one column a sample; its dtype is that of the whole computation.
+        The batch H₀, one column per sample; its dtype is that of the whole computation.
     layer : callable
         What follows each linear map, (runs, width, n) to the same: :func:`utils.chains.linear.batch_norm`, or modules such as
         ``nn.Sequential(BatchNorm(runs, width), nn.ReLU())``.
@@ -49,7 +49,7 @@ def gradient_energies(
     scale : float, or Tensor of shape (n,)
         Of U, or of each of its columns: what a loss scale or a learning rate multiplies.
     batches : sequence of int, optional
-        Sizes of batches that stand side by side in ``h`` and pass through the same weights, if ``layer`` keeps them apart.
+        Sizes of batches side by side in ``h`` and pass through the same weights, if ``layer`` keeps them apart.
 
     Returns
     -------
@@ -78,8 +78,8 @@ def gradient_energies(
     torch.Size([6, 3])
     >>> torch.allclose(plain, plain[-1].expand(6, 3))
     True
-    >>> normalised = energies(batch_norm, "gaussian")
-    >>> bool((normalised[1] > normalised[4]).all())
+    >>> normalized = energies(batch_norm, "gaussian")
+    >>> bool((normalized[1] > normalized[4]).all())
     True
     """
     if checked(h, "h").ndim != 3:

@@ -5,7 +5,7 @@ down. ``"exact"`` never builds them: given H, the rows of WH are independent N(0
 whole law and the width only counts how many rows are averaged. A layer costs O(dn²) instead of O(d²n) with BN and
 O(n³) without, in memory that does not grow with the width.
 
-Both yield one tensor a layer that the functions of :mod:`utils.metrics` take: H_ℓ itself, or a square root R_ℓ with
+Both yield one tensor per layer that the functions of :mod:`utils.metrics` take: H_ℓ itself, or a square root R_ℓ with
 R_ℓᵀR_ℓ = H_ℓᵀH_ℓ. R stays triangular (up to the order of its columns), a product of well-conditioned factors, which keeps small singular values
 to full relative accuracy, and exact dependence exact, through hundreds of layers.
 """
@@ -30,14 +30,14 @@ DRAWS = 10**11  # on one core 40 minutes in float64, 8 in float32
 WEIGHTS = 2 * 10**9  # of the direct method, which holds them: 16 GB in float64
 
 
-def batch_norm(m: Tensor, *, centred: bool = False) -> Tensor:
+def batch_norm(m: Tensor, *, centered: bool = False) -> Tensor:
     """The paper's BN: every row (feature) divided by its norm over the batch; no ε, no affine part.
 
     Parameters
     ----------
     m : Tensor, shape (..., d, n)
-        Pre-activations, one column a sample.
-    centred : bool
+        Pre-activations, one column per sample.
+    centered : bool
         Subtract each row's mean first, as ``torch.nn.BatchNorm1d`` does. With a negligible ``eps`` that module then
         gives √n times this.
 
@@ -57,11 +57,11 @@ def batch_norm(m: Tensor, *, centred: bool = False) -> Tensor:
     --------
     >>> batch_norm(torch.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
-    >>> batch_norm(torch.tensor([[3.0, 4.0]]), centred=True)
+    >>> batch_norm(torch.tensor([[3.0, 4.0]]), centered=True)
     tensor([[-0.7071,  0.7071]])
     """
     norm = checked(m, "m").detach().abs().amax(-1, keepdim=True)  # no gradient: what follows does not see a row's scale
-    if centred:
+    if centered:
         mean = m.mean(-1, keepdim=True)
         spread = m - mean
         # A constant row leaves rounding noise behind, which BN would blow up to a unit row.
@@ -70,7 +70,7 @@ def batch_norm(m: Tensor, *, centred: bool = False) -> Tensor:
         norm = m.detach().abs().amax(-1, keepdim=True)
     if (norm == 0).any():
         row = (norm[..., 0] == 0).nonzero()[0].tolist()
-        what = "constant over the batch" if centred else "zero"
+        what = "constant over the batch" if centered else "zero"
         raise ValueError(
             f"m, the input of batch normalization, has a row that is {what} (index {row}): BN divides by its norm. "
             "Drop constant features, or give a batch whose samples differ"
@@ -84,7 +84,7 @@ def bn_chain(
     width: int,
     depth: int,
     generator: torch.Generator,
-    centred: bool = False,
+    centered: bool = False,
     method: str = "exact",
     draws: torch.dtype | None = None,
 ) -> Iterator[Tensor]:
@@ -93,7 +93,7 @@ def bn_chain(
     Parameters
     ----------
     h : Tensor, shape (..., d₀, n)
-        The batch H₀, one column a sample, float64 for anything near singular; leading dimensions are independent
+        The batch H₀, one column per sample, float64 for anything near singular; leading dimensions are independent
         runs (``h.expand(runs, -1, -1)`` starts them all from one batch).
     width : int
         d ≥ n, the width of every layer.
@@ -101,8 +101,8 @@ def bn_chain(
         Number of layers to yield, ≥ 1.
     generator : torch.Generator
         On ``h``'s device.
-    centred : bool
-        Mean-centre before normalizing, as ``torch.nn.BatchNorm1d`` does.
+    centered : bool
+        Mean-center before normalizing, as ``torch.nn.BatchNorm1d`` does.
     method : {"exact", "direct"}
         Sample the Gram matrix's law without weight matrices, or multiply by them.
     draws : torch.dtype, optional
@@ -117,7 +117,7 @@ def bn_chain(
     Raises
     ------
     ValueError
-        If ``h`` is empty, not finite, requires a gradient, or cannot be normalized (zero, or with ``centred`` all samples
+        If ``h`` is empty, not finite, requires a gradient, or cannot be normalized (zero, or with ``centered`` all samples
         equal); if ``width`` is below the batch size, ``depth`` below 1, or ``method`` unknown; if a layer would take more than
         10¹¹ normal variates (runs · n · width; on one core 40 minutes in float64, 8 in float32, in memory that does not grow) or,
         direct, hold more than 2 · 10⁹ weights (16 GB in float64).
@@ -147,12 +147,12 @@ def bn_chain(
     """
     h = checked_start(h, width, depth, method, generator, draws)
     affordable(h, width, depth, method, rows=width)
-    if centred:
+    if centered:
         h = (distinct(h) - distinct(h).mean(-1, keepdim=True)).expand(h.shape)
         if (torch.linalg.matrix_norm(h) <= 8 * torch.finfo(h.dtype).eps).any():
             raise ValueError("h: all samples of a batch are equal, so mean-centring leaves nothing to normalize")
     if method == "direct":
-        return _direct(h, width, depth, generator, bn=True, centred=centred)
+        return _direct(h, width, depth, generator, bn=True, centered=centered)
     r, order = gram_root(h)
     layers = _exact_bn(r, width, depth, generator, draws or h.dtype)
     return _reordered(layers, order)
@@ -198,7 +198,7 @@ def vanilla_chain(
     h = checked_start(h, width, depth, method, generator)
     affordable(h, width, depth, method, rows=h.shape[-1])
     if method == "direct":
-        return _direct(h, width, depth, generator, bn=False, centred=False)
+        return _direct(h, width, depth, generator, bn=False, centered=False)
     r, order = gram_root(h)
     return _reordered(_exact_vanilla(r, width, depth, generator), order)
 
@@ -308,11 +308,11 @@ def _reordered(layers: Iterator[Tensor], order: Tensor) -> Iterator[Tensor]:
     return (r.gather(-1, order) for r in layers)
 
 
-def _direct(h: Tensor, width: int, depth: int, generator: torch.Generator, *, bn: bool, centred: bool):
+def _direct(h: Tensor, width: int, depth: int, generator: torch.Generator, *, bn: bool, centered: bool):
     for _ in range(depth):
         w = torch.randn(*h.shape[:-2], width, h.shape[-2], generator=generator, dtype=h.dtype, device=h.device)
         h = w @ h
-        h = batch_norm(h, centred=centred) / math.sqrt(width) if bn else _unit(h)
+        h = batch_norm(h, centered=centered) / math.sqrt(width) if bn else _unit(h)
         yield h
 
 

@@ -2,7 +2,7 @@
 
 As in :mod:`utils.chains.linear`, ``"direct"`` multiplies by d×d Gaussian matrices and ``"exact"`` samples the same law without
 them: given Q, the rows of W F(Q) are independent N(0, F(Q)ᵀF(Q)), so the n×n kernel F(Q)ᵀF(Q) carries the whole law, and
-the width only counts how many rows are drawn, normalised, put through F and averaged.
+the width only counts how many rows are drawn, normalized, put through F and averaged.
 """
 
 import math
@@ -25,7 +25,7 @@ def activation_chain(
     width: int,
     depth: int,
     generator: torch.Generator,
-    centred: bool = False,
+    centered: bool = False,
     row_norm: float = 1.0,
     method: str = "exact",
     draws: torch.dtype | None = None,
@@ -35,7 +35,7 @@ def activation_chain(
     Parameters
     ----------
     h : Tensor, shape (..., d₀, n)
-        The batch Q₀, one column a sample: F acts on its entries as they are. Leading dimensions are independent runs.
+        The batch Q₀, one column per sample: F acts on its entries as they are. Leading dimensions are independent runs.
     activation : callable
         F, from tensors to tensors of the same shape, entry by entry. Or a sequence of them, as many as ``h`` is long: the
         exact sampler then draws its normal variates, which cost more than all else, once for all of them.
@@ -45,8 +45,8 @@ def activation_chain(
         Number of layers to yield, ≥ 1.
     generator : torch.Generator
         On ``h``'s device.
-    centred : bool
-        Mean-centre before normalizing, as ``torch.nn.BatchNorm1d`` does.
+    centered : bool
+        Mean-center before normalizing, as ``torch.nn.BatchNorm1d`` does.
     row_norm : float
         Norm of the rows of Q that F sees: 1 in the paper's released code, √n with ``torch.nn.BatchNorm1d``. It matters
         unless F is positively homogeneous, as ReLU is.
@@ -91,8 +91,8 @@ def activation_chain(
     h = checked_start(_by_part(activations, h), width, depth, method, generator, draws)
     affordable(h, width, depth, method, rows=width)
     if method == "direct":
-        return _direct(h, activations, width, depth, generator, centred, row_norm)
-    return _exact(h, activations, width, depth, generator, centred, row_norm, draws or h.dtype)
+        return _direct(h, activations, width, depth, generator, centered, row_norm)
+    return _exact(h, activations, width, depth, generator, centered, row_norm, draws or h.dtype)
 
 
 def _by_part(activations: list[Callable], h: Tensor) -> Tensor:
@@ -101,22 +101,22 @@ def _by_part(activations: list[Callable], h: Tensor) -> Tensor:
     return torch.stack([activation(part) for activation, part in zip(activations, h, strict=True)])
 
 
-def _direct(f: Tensor, activations, width, depth, generator, centred, row_norm):
+def _direct(f: Tensor, activations, width, depth, generator, centered, row_norm):
     for _ in range(depth):
         w = torch.randn(*f.shape[:-2], width, f.shape[-2], generator=generator, dtype=f.dtype, device=f.device)
-        q = batch_norm(w @ f, centred=centred)
+        q = batch_norm(w @ f, centered=centered)
         yield q / math.sqrt(width)
         f = _by_part(activations, row_norm * q)
 
 
-def _exact(f: Tensor, activations, width, depth, generator, centred, row_norm, draws):
+def _exact(f: Tensor, activations, width, depth, generator, centered, row_norm, draws):
     *runs, _, n = f.shape
     kernel = (f.mT @ f).reshape(-1, n, n)
     count = len(kernel) // len(activations)
     rows = max(1, min(width, BLOCK // (n * count)))
     for _ in range(depth):
         lower = psd_root(kernel).mT.to(draws)
-        if centred:
+        if centered:
             lower = lower - lower.mean(-2, keepdim=True)
         seen, kernel = torch.zeros_like(kernel), torch.zeros_like(kernel)
         parts = list(zip(activations, lower.split(count), seen.split(count), kernel.split(count), strict=True))

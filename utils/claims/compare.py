@@ -98,7 +98,7 @@ def differences(first: object, second: object, *, path: str = "") -> list[str]:
     first, second : object
         Of two ``claims.json``, or parts of them; when and how fast a build ran does not count.
     path : str
-        Where in the file they stand.
+        Where in the file they are.
 
     Returns
     -------

@@ -54,7 +54,7 @@ def read(path: Path = ITEMS) -> list[Item]:
     Raises
     ------
     ValueError
-        If a field is missing, misspelt or empty, an item stands twice, a claim stands under two items, or an item has
+        If a field is missing, misspelt or empty, an item is there twice, a claim belongs to two items, or an item has
         neither claims nor a reason (or both).
     """
     parts = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -64,7 +64,7 @@ def read(path: Path = ITEMS) -> list[Item]:
     for what, names in (("item", [i.item for i in items]), ("claim", [c for i in items for c in i.claims])):
         twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:
-            raise ValueError(f"{path}: {what} {twice[0]!r} stands there more than once; one place each")
+            raise ValueError(f"{path}: {what} {twice[0]!r} is there more than once; one place each")
     return items
 
 
@@ -83,7 +83,7 @@ def _item(entry: dict, ours: bool, path: Path) -> Item:
 
 
 def missing(items: list[Item], claims: dict[str, dict]) -> list[str]:
-    """Registered claims that stand under no item, one sentence each; empty if a reader finds them all.
+    """Registered claims that belong to no item, one sentence each; empty if a reader finds them all.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def missing(items: list[Item], claims: dict[str, dict]) -> list[str]:
     """
     listed = {name for item in items for name in item.claims}
     return [
-        f"claim {name!r} is registered but stands under no item of utils/claims/data/items.yml: "
+        f"claim {name!r} is registered but belongs to no item of utils/claims/data/items.yml: "
         "add it to the item it judges, or to one under `ours`"
         for name in claims
         if name not in listed

@@ -1,4 +1,4 @@
-"""What is claimed and expected, fixed before anything is measured: one file a notebook under ``utils/claims/data/``.
+"""What is claimed and expected, fixed before anything is measured: one file per notebook under ``utils/claims/data/``.
 
 Such a file has up to three parts:
 
@@ -8,7 +8,7 @@ Such a file has up to three parts:
     largest \\|measured - target\\| / tolerance over them), ``expected`` (where the whole interval must lie to be supported; null
     is unbounded), ``values`` (optional, published numbers: label -> [target, tolerance]; the tolerance is the paper's own
     sampling error, 3.9 standard errors of its 20 runs, plus how well the number can be read off the plot), ``alpha`` (error
-    rate of the interval, all settings together), ``controls`` (the same judgement on other input, and how it must come out),
+    rate of the interval, all settings together), ``controls`` (the same judgment on other input, and how it must come out),
     ``verdict`` (the outcome we committed to; a build in which it differs fails, so that a change is a decision).
 ``mutations``, ``short``
     What must break the claims, see ``utils.mutation.register``.
@@ -34,7 +34,7 @@ def content(folder: Path = DATA) -> dict[str, dict]:
     Parameters
     ----------
     folder : Path
-        With one file a notebook; the companion's own by default.
+        With one file per notebook; the companion's own by default.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def registry(folder: Path = DATA) -> dict[str, dict]:
     Parameters
     ----------
     folder : Path
-        With one file a notebook; the companion's own by default.
+        With one file per notebook; the companion's own by default.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def registry(folder: Path = DATA) -> dict[str, dict]:
     ------
     ValueError
         If an entry lacks or misspells a field, has an impossible value, no negative control, or, being expected to
-        come out refuted, no positive one; if an id stands in two files.
+        come out refuted, no positive one; if an id is in two files.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def registry(folder: Path = DATA) -> dict[str, dict]:
         for name, claim in parts.get("claims", {}).items():
             where = f"{Path(folder) / notebook}.yml: claim {name!r}"
             if name in found:
-                raise ValueError(f"{where} stands in {found[name]['notebook']}.yml too; one place each")
+                raise ValueError(f"{where} is in {found[name]['notebook']}.yml too; one place each")
             _check(claim, where)
             found[name] = {"notebook": notebook} | claim
     return found

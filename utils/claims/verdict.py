@@ -99,7 +99,7 @@ def judge(
     claim_id : str
         An id of the registry.
     measured : sequence of Measurement
-        One for each setting that the claim speaks of.
+        One for each setting that the claim covers.
     controls : mapping of str to sequence of Measurement
         The same for each control the registry names, by its name there.
     scale : str

@@ -149,7 +149,7 @@ def measure() -> dict:
     -------
     dict
         ``machine`` (what ran it), ``ratios`` (each with ``id``, ``work``, ``ours_s``, ``other_s``, ``ratio``, ``other``),
-        ``training`` (how far two ways to initialize are apart; operations a second) and ``memory`` (peak MiB at width 10⁷).
+        ``training`` (how far two ways to initialize are apart; operations per second) and ``memory`` (peak MiB at width 10⁷).
     """
     torch.set_num_threads(1)
     ratios = []
@@ -168,7 +168,7 @@ def measure() -> dict:
     for name, task in (("digits", benchmark_sgd.DIGITS), ("cifar10", benchmark_sgd.CIFAR)):
         add(training(name, task))
     *seconds, apart = benchmark_sgd.initialization()
-    add([("iterative-init", "iterative initialisation, width 800, depth 30", *seconds, "an SVD a layer")])
+    add([("iterative-init", "iterative initialization, width 800, depth 30", *seconds, "an SVD per layer")])
     speed = {
         "init_apart": apart,
         "gemm_peak_flops": benchmark_sgd.gemm_peak(),

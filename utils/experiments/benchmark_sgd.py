@@ -1,4 +1,4 @@
-"""How fast the SGD experiments are: training steps against the plain way, and the iterative initialization against an SVD a layer.
+"""How fast the SGD experiments are: training steps against the plain way, and the iterative initialization against an SVD per layer.
 
 Measured by :mod:`utils.experiments.benchmark`, which also says how.
 """
@@ -43,7 +43,7 @@ def _network(task: dict, width: int, depth: int, seeds: int = 1) -> nn.Sequentia
 
 
 def _ours(task: dict, seeds: int, steps: int, width: int = WIDTH, depth: int = DEPTH) -> float:
-    """Seconds a step and seed, all seeds in one model on data in memory, on one thread."""
+    """Seconds per step and seed, all seeds in one model on data in memory, on one thread."""
     torch.set_num_threads(1)
     (x, y), network = _images(task), _network(task, width, depth, seeds)
     run = partial(train, network, x, y, seeds=range(seeds), learning_rate=1e-3, batch_size=task["batch"], steps=steps)
@@ -51,7 +51,7 @@ def _ours(task: dict, seeds: int, steps: int, width: int = WIDTH, depth: int = D
 
 
 def _plain(task: dict, threads: int, steps: int) -> float:
-    """Seconds a step of one run as a user of torch writes it, with a DataLoader."""
+    """Seconds per step of one run as a user of torch writes it, with a DataLoader."""
     sizes = [task["features"], *[WIDTH] * DEPTH]
     hidden = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b, bias=False), nn.ReLU())]
     network = nn.Sequential(*hidden, nn.Linear(WIDTH, 10, bias=False))
@@ -71,7 +71,7 @@ def _plain(task: dict, threads: int, steps: int) -> float:
 
 
 def training_step(task: dict, *, seeds: int = 10, steps: int = 14, rounds: int = 4) -> dict[str, float]:
-    """Seconds a step and seed, the best of several rounds in turn.
+    """Seconds per step and seed, the best of several rounds in turn.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def training_step(task: dict, *, seeds: int = 10, steps: int = 14, rounds: int =
 
 
 def initialization(width: int = 800, depth: int = 30) -> tuple[float, float, float]:
-    """Seconds for the iterative initialization of a whole network: ours; and as the formula reads, an SVD a layer and a division
+    """Seconds for the iterative initialization of a whole network: ours; and as the formula reads, an SVD per layer and a division
     by ‖WH‖_F. And how far the results are apart, relative to the largest weight, over all layers."""
     pool = _images(CIFAR)[0][: 3 * width].T[None]
 
@@ -119,13 +119,13 @@ def initialization(width: int = 800, depth: int = 30) -> tuple[float, float, flo
 
 
 def gemm_peak(size: int = 2048) -> float:
-    """Floating-point operations a second of one large float32 matrix product, the best of several."""
+    """Floating-point operations per second of one large float32 matrix product, the best of several."""
     a = torch.randn(size, size, generator=generator_for("bench", "gemm"))
     return 2 * size**3 / min(timeit(lambda: a @ a, number=1) for _ in range(5))
 
 
 def wide_step_flops(width: int = 800, depth: int = 30) -> float:
-    """Floating-point operations a second that training reaches at the paper's width, counting matrix products alone."""
+    """Floating-point operations per second that training reaches at the paper's width, counting matrix products alone."""
     seconds = min(_ours(CIFAR, 1, steps=3, width=width, depth=depth) for _ in range(3))
     # Forward, and backward with respect to weights and inputs; the first layer's inputs need none.
     products = 3 * ((depth - 1) * width**2 + 10 * width) + 2 * CIFAR["features"] * width

@@ -1,4 +1,4 @@
-"""One trial of the SGD experiments: data, network, initialisation, training, and a row of plain numbers for each run.
+"""One trial of the SGD experiments: data, network, initialization, training, and a row of plain numbers for each run.
 
 The arms differ in their hidden weights only (and in BN): all share Xavier's first layer and readout, the data and,
 seed by seed, the order of the data. The methods do so too, and differ in what surrounds the weights besides.
@@ -25,11 +25,11 @@ from utils.networks.init import (
     scaled,
     standard,
 )
-from utils.networks.perceptron import evaluating, hidden_maps, mlp, representations, weight_matrices, weight_normalised
+from utils.networks.perceptron import evaluating, hidden_maps, mlp, representations, weight_matrices, weight_normalized
 from utils.networks.train import accuracy, gaps, gradient_norms, train
 from utils.seeding import generator_for
 
-__all__ = ["ARMS", "METHODS", "Arm", "initialised", "trial"]
+__all__ = ["ARMS", "METHODS", "Arm", "initialized", "trial"]
 
 
 class Arm(NamedTuple):
@@ -45,7 +45,7 @@ class Arm(NamedTuple):
     basis : {"slice", "polar", "haar", "identity", "permutation", "xavier"}, optional
         What replaces the hidden weights, layer by layer; ``None`` leaves them.
     exponent : float
-        On Σ, for the orthogonalising ones.
+        On Σ, for the orthogonalizing ones.
     scaled : bool
         Whether hidden weights are scaled to ‖WH‖_F = 1.
     redrawn : bool
@@ -93,7 +93,7 @@ ARMS = {
     "xavier_scaled": Arm("Xavier, iterative's scale", basis="xavier"),
 }
 
-#: What may stand in for BN, that is, other normalisations, tricks of training, initialisations, and the last two together.
+#: What may replace BN: other normalizations, tricks of training, initializations, and the last two together.
 METHODS = {
     "xavier": ARMS["xavier"],
     "bn": ARMS["bn"],
@@ -110,7 +110,7 @@ METHODS = {
 }
 
 
-def initialised(
+def initialized(
     arm: str,
     x: Tensor,
     *,
@@ -121,7 +121,7 @@ def initialised(
     side: int | None = None,
     dropout: float = 0.0,
 ) -> nn.Sequential:
-    """A network with the weights of an arm, one replica a seed.
+    """A network with the weights of an arm, one replica per seed.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def initialised(
     --------
     >>> from utils.networks.data import task
     >>> x, *_ = task("digits", scale="symmetric")
-    >>> network = initialised("polar", x, width=32, depth=4, classes=10, seeds=[0, 1])
+    >>> network = initialized("polar", x, width=32, depth=4, classes=10, seeds=[0, 1])
     >>> network(torch.zeros(2, 64, 5)).shape
     torch.Size([2, 10, 5])
     """
@@ -172,7 +172,7 @@ def initialised(
     standard(network, how.scheme, generators=[generator_for(seed, "weights") for seed in seeds])
     if how.basis is not None and hidden_maps(network):
         _replace_hidden(network, how, x, 3 * width if side is None else 256, seeds)
-    return weight_normalised(network) if how.weight_norm else network
+    return weight_normalized(network) if how.weight_norm else network
 
 
 def _how(arm: str) -> Arm:
@@ -233,14 +233,14 @@ def trial(
     device: str = "cpu",
     scratch: Path | None = None,
 ) -> list[dict]:
-    """Initialise and train one arm at one setting; a cell for :func:`utils.experiments.sweep.sweep`.
+    """Initialize and train one arm at one setting; a cell for :func:`utils.experiments.sweep.sweep`.
 
     Parameters
     ----------
     task, scale, train_images, test_images
         As :func:`utils.networks.data.task` takes them.
     arm, width, depth
-        As :func:`initialised` takes them.
+        As :func:`initialized` takes them.
     learning_rate : float or list of float
         If there are several, each is tried on all the seeds: together, which costs less than one after the other.
     batch_size, steps, seeds
@@ -291,7 +291,7 @@ def trial(
     runs = list(product(rates, seeds))
     each = [seed for _, seed in runs]
     sizes = {"width": width, "depth": depth, "classes": 10, "side": side, "dropout": dropout}
-    network = initialised(arm, x, seeds=each, **sizes).to(device)
+    network = initialized(arm, x, seeds=each, **sizes).to(device)
     x, y, x_test, y_test = (z.to(device) for z in (x, y, x_test, y_test))
     probe_batch = x_test[:probe].T.expand(len(runs), -1, -1)
     start = _start(network, probe_batch, x[:batch_size], y[:batch_size])

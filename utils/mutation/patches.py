@@ -100,7 +100,7 @@ def without_bn() -> None:
     """The chain with BN is drawn without BN."""
     from utils.chains.linear import vanilla_chain
 
-    def forgetful(h, *, width, depth, generator, method="exact", centred=False, draws=None):
+    def forgetful(h, *, width, depth, generator, method="exact", centered=False, draws=None):
         return vanilla_chain(h, width=width, depth=depth, generator=generator, method=method)
 
     replaced("chains.linear.bn_chain", lambda right: forgetful)

@@ -9,7 +9,7 @@ A new claim needs a mutation in its notebook's file::
       claims: [its_id]  # what must not come out supported; if it is expected to be refuted, a control must give it away
 
 It may also have ``blind`` (claims that may stay supported all the same, and why), ``forms`` (``[long]`` where the short form
-would prove nothing) and ``store: honest`` (sweeps are computed by honest code, broken after). Under ``short`` stands what the
+would prove nothing) and ``store: honest`` (sweeps are computed by honest code, broken after). Under ``short`` is what the
 short form changes: ``set`` a parameter, or a constant that some cell sets to a literal; ``leave`` a claim that so few runs
 cannot tell from chance; ``kept``, committed results in place of training again.
 """
@@ -32,7 +32,7 @@ def registry(folder: Path = DATA) -> tuple[dict[str, dict], dict[str, dict]]:
     Parameters
     ----------
     folder : Path
-        With one file a notebook, see :mod:`utils.claims.register`.
+        With one file per notebook, see :mod:`utils.claims.register`.
 
     Returns
     -------
@@ -40,13 +40,13 @@ def registry(folder: Path = DATA) -> tuple[dict[str, dict], dict[str, dict]]:
         Fields as in the files, and ``notebook``.
     short : dict of str to dict
         Notebook to ``set`` (names of parameters and other constants to values), ``leave`` (claims that so little cannot
-        tell apart, or take too long, left to the long form) and ``kept`` (committed results that stand in for sweeps).
+        tell apart, or take too long, left to the long form) and ``kept`` (committed results that replace sweeps).
 
     Raises
     ------
     ValueError
         If an entry lacks or misspells a field, names an unknown kind, or a claim that its notebook does not judge; if a name
-        stands in two files.
+        is in two files.
     """
     found: dict[str, dict] = {}
     parts = content(folder)
@@ -55,7 +55,7 @@ def registry(folder: Path = DATA) -> tuple[dict[str, dict], dict[str, dict]]:
         for name, entry in part.get("mutations", {}).items():
             where = f"{Path(folder) / notebook}.yml: mutation {name!r}"
             if name in found:
-                raise ValueError(f"{where} stands in {found[name]['notebook']}.yml too; one place each")
+                raise ValueError(f"{where} is in {found[name]['notebook']}.yml too; one place each")
             fields = set(entry) - OPTIONAL
             if fields != FIELDS:
                 raise ValueError(f"{where} misses {FIELDS - fields or 'nothing'}, has unknown {fields - FIELDS}")

@@ -1,4 +1,4 @@
-"""Run as much of a notebook as the judgement of some claims needs, with something broken first."""
+"""Run as much of a notebook as the judgment of some claims needs, with something broken first."""
 
 import ast
 import os
@@ -68,7 +68,7 @@ def _changed(node: ast.AST) -> str | None:
 
 
 def needed(sources: list[str], wanted: Collection[str]) -> list[int]:
-    """Which cells the judgement of some claims needs: those that judge them, and those that bind or change what these take.
+    """Which cells the judgment of some claims needs: those that judge them, and those that bind or change what these take.
 
     Parameters
     ----------

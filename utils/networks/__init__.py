@@ -7,5 +7,5 @@ from utils.networks.perceptron import (
     mlp,
     representations,
     weight_matrices,
-    weight_normalised,
+    weight_normalized,
 )

@@ -50,7 +50,7 @@ def convnet(
     ----------
     depth : int
         Number of convolutions, at least 4 (the paper's networks have 20 and 80): two with pooling, one that widens, and
-        ``depth − 3`` with equal channels in and out, which the iterative initialisation sets.
+        ``depth − 3`` with equal channels in and out, which the iterative initialization sets.
     channels : (int, int, int)
         After the first convolution, after the second, and of all others.
     image_channels, side : int
@@ -68,7 +68,7 @@ def convnet(
     Returns
     -------
     Sequential
-        (replicas, image_channels · side², samples) to (replicas, classes, samples); weights not initialised, biases zero.
+        (replicas, image_channels · side², samples) to (replicas, classes, samples); weights not initialized, biases zero.
 
     Raises
     ------

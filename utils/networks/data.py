@@ -6,7 +6,7 @@ user's cache. Either way every file is checked against the published digest befo
 
 Sources: *digits* is the test half of the optical recognition data of Alpaydin and Kaynak (1998), UCI repository, CC BY
 4.0, as scikit-learn ships it. *CIFAR-10* is Krizhevsky (2009), *Learning multiple layers of features from tiny images*;
-its authors state no licence and ask for that citation, so the companion fetches it and never passes it on.
+its authors state no license and ask for that citation, so the companion fetches it and never passes it on.
 """
 
 import errno
@@ -44,7 +44,7 @@ CIFAR10 = {
 LARGEST = 1 << 25  # bytes read of a batch file: all of an official one (31 MB), and no more of another
 CIFAR10_TEST = {"test_batch": "40351d587109b95175f43aff81a1287e"}
 #: How pixels may be scaled, see :func:`task`.
-SCALES = ("unit", "symmetric", "standardised")
+SCALES = ("unit", "symmetric", "standardized")
 
 
 class DataUnavailable(RuntimeError):
@@ -85,7 +85,7 @@ def images(name: str, *, test: bool = False) -> Tensor:
     Returns
     -------
     Tensor, shape (images, features), float32
-        1797 × 64 for digits (8×8, grey), 50,000 × 3072 for CIFAR-10. Shared: do not modify.
+        1797 × 64 for digits (8×8, gray), 50,000 × 3072 for CIFAR-10. Shared: do not modify.
 
     Raises
     ------
@@ -139,8 +139,8 @@ def task(name: str, *, scale: str, train: int | None = None, test: int | None = 
     ----------
     name : {"digits", "cifar10"}
         Digits are split once and for all: 1,437 images to learn from, 360 held out.
-    scale : {"unit", "symmetric", "standardised"}
-        Pixels in [0, 1]; in [−1, 1] (Figures 3 and 4 of the paper); or each colour channel with the mean 0 and the variance 1
+    scale : {"unit", "symmetric", "standardized"}
+        Pixels in [0, 1]; in [−1, 1] (Figures 3 and 4 of the paper); or each color channel with the mean 0 and the variance 1
         over the images to learn from.
     train, test : int, optional
         How many of each; all by default. The same choice every time, and a smaller one is part of a larger one.
@@ -189,7 +189,7 @@ def task(name: str, *, scale: str, train: int | None = None, test: int | None = 
         x, x_test = (_resized(z, channels, side) for z in (x, x_test))
     if scale == "symmetric":
         x, x_test = 2 * x - 1, 2 * x_test - 1
-    elif scale == "standardised":
+    elif scale == "standardized":
         pixels = x.unflatten(1, (channels, -1))
         mean, sd = pixels.mean((0, 2))[:, None], pixels.std((0, 2))[:, None]
         x, x_test = (((z.unflatten(1, (channels, -1)) - mean) / sd).flatten(1) for z in (x, x_test))
@@ -274,7 +274,7 @@ def _opened(path: Path, digest: str) -> dict:
 
 
 def batches(name: str, *, size: int, count: int, generator: torch.Generator) -> Tensor:
-    """Batches of different images, one column a sample.
+    """Batches of different images, one column per sample.
 
     Parameters
     ----------

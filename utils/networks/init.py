@@ -1,6 +1,6 @@
 """How weights are drawn or computed before training.
 
-Standard ones are torch's own. *Iterative orthogonalisation* (Eq. 6 of the paper) computes the weights of one hidden
+Standard ones are torch's own. *Iterative orthogonalization* (Eq. 6 of the paper) computes the weights of one hidden
 layer after another from the representations that reach it, so it runs inside one forward pass, by hooks.
 """
 
@@ -33,7 +33,7 @@ STANDARD: dict[str, Callable] = {
     "kaiming": lambda w, generator: nn.init.kaiming_normal_(w, nonlinearity="relu", generator=generator),
     "orthogonal": lambda w, generator: nn.init.orthogonal_(w, gain=GAIN, generator=generator),
 }
-#: What V′ may be in iterative orthogonalisation, see :func:`orthogonalising_weight`.
+#: What V′ may be in iterative orthogonalization, see :func:`orthogonalising_weight`.
 BASES = ("slice", "polar", "haar")
 
 # Singular values this far below the largest are rounding noise of a float32 representation: a dead unit, not a direction.
@@ -52,7 +52,7 @@ def standard(network: nn.Module, scheme: str, *, generators: Sequence[torch.Gene
     scheme : {"xavier", "kaiming", "orthogonal"}
         ``xavier_uniform_`` with gain √2, ``kaiming_normal_`` for ReLU, ``orthogonal_`` with gain √2.
     generators : sequence of torch.Generator
-        One a replica, so that a replica's draw does not depend on the others.
+        One per replica, so that a replica's draw does not depend on the others.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def layer_by_layer(
         (H, fan_out) to W, H of shape (replicas, fan_in, samples) in float64, W of shape (replicas, fan_out, fan_in).
         For a convolution the columns of H are patches, fan_in = channels · kernel area.
     redraw : sequence of torch.Generator, optional
-        One a replica: every layer then draws its samples anew from the pool, instead of all using the first ones.
+        One per replica: every layer then draws its samples anew from the pool, instead of all using the first ones.
     samples : int, optional
         n, how many of the pool a layer uses; all by default.
 
@@ -168,7 +168,7 @@ def layer_by_layer(
 
 
 def scaled(weight_for: Callable[[Tensor, int], Tensor]) -> Callable[[Tensor, int], Tensor]:
-    """The same weights divided by ‖WH‖_F, the scale of iterative orthogonalisation.
+    """The same weights divided by ‖WH‖_F, the scale of iterative orthogonalization.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def _checked_sizes(h: Tensor, fan_out: int) -> None:
 
 
 def identity_like(h: Tensor, fan_out: int) -> Tensor:
-    """The identity as a layer's weights; for a convolution, the identity at the kernel's centre (Dirac).
+    """The identity as a layer's weights; for a convolution, the identity at the kernel's center (Dirac).
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def permutation_like(h: Tensor, fan_out: int, *, generators: Sequence[torch.Gene
     h, fan_out
         As :func:`identity_like`.
     generators : sequence of torch.Generator
-        One a replica.
+        One per replica.
 
     Returns
     -------
@@ -305,7 +305,7 @@ def orthogonalising_weight(
     generators: Sequence[torch.Generator] | None = None,
     through: str = "gram",
 ) -> Tensor:
-    """W ∝ V′ Σ^{−exponent} Uᵀ from H = U Σ Vᵀ, scaled to ‖WH‖_F = 1: iterative orthogonalisation's weight (Eq. 6).
+    """W ∝ V′ Σ^{−exponent} Uᵀ from H = U Σ Vᵀ, scaled to ‖WH‖_F = 1: iterative orthogonalization's weight (Eq. 6).
 
     Parameters
     ----------
@@ -320,7 +320,7 @@ def orthogonalising_weight(
         V′ is the first k rows and columns of V, as in the released code (not orthogonal); the nearest orthogonal
         matrix to that slice; or a uniformly random orthogonal matrix.
     generators : sequence of torch.Generator, optional
-        One a replica, for ``"haar"``.
+        One per replica, for ``"haar"``.
     through : {"gram", "svd"}
         Eigenvectors of the fan_in × fan_in Gram matrix, replaced by the full SVD where squaring would cost accuracy
         (a kept σ below 1e-5 of the largest), or the full SVD in any case.

@@ -1,4 +1,4 @@
-"""What networks are made of: linear maps, normalisations and activations, for several replicas at once.
+"""What networks are made of: linear maps, normalizations and activations, for several replicas at once.
 
 Columns are samples: a layer takes (replicas, features, samples) and no replica sees another. BN and the activations
 are torch's own modules.
@@ -48,7 +48,7 @@ ACTIVATIONS = {
 
 
 class Linear(nn.Module):
-    """Linear maps, one a replica.
+    """Linear maps, one per replica.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Linear(nn.Module):
     Attributes
     ----------
     weight : Parameter, shape (replicas, fan_out, fan_in)
-        float32, whatever torch's default; not initialised: :mod:`utils.networks.init` does that.
+        float32, whatever torch's default; not initialized: :mod:`utils.networks.init` does that.
     bias : Parameter, shape (replicas, fan_out, 1), or None
         Zeros at first.
 
@@ -80,7 +80,7 @@ class Linear(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """torch's own ``BatchNorm1d``, one a replica, always on the statistics of the batch at hand.
+    """torch's own ``BatchNorm1d``, one per replica, always on the statistics of the batch at hand.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class BatchNorm(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """As torch's own ``LayerNorm``, each sample over its features, with a gain and a bias a replica.
+    """As torch's own ``LayerNorm``, each sample over its features, with a gain and a bias per replica.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class LayerNorm(nn.Module):
 
 
 class RMSNorm(nn.Module):
-    """As torch's own ``RMSNorm``, each sample over its features, with a gain a replica; see :class:`LayerNorm`.
+    """As torch's own ``RMSNorm``, each sample over its features, with a gain per replica; see :class:`LayerNorm`.
 
     Parameters
     ----------
@@ -165,5 +165,5 @@ class RMSNorm(nn.Module):
         return x * (x.square().mean(1, keepdim=True) + torch.finfo(x.dtype).eps).rsqrt() * self.gain  # torch's default
 
 
-#: Normalisations by the names that networks take.
+#: Normalizations by the names that networks take.
 NORMS = {"batch": BatchNorm, "layer": LayerNorm, "rms": RMSNorm}

@@ -1,7 +1,7 @@
 """What a network is: the bias-free MLP of the SGD experiments, and how to look into any network.
 
 Columns are samples, as everywhere in the companion: inputs (replicas, features, samples) go in, logits (replicas,
-classes, samples) come out. A network holds several independent replicas of itself (one a seed), computed together, and no
+classes, samples) come out. A network holds several independent replicas of itself (one per seed), computed together, and no
 replica sees another: small networks train faster so. Representations are read by hooks on the activations. The convnet is
 in :mod:`utils.networks.convnet`.
 """
@@ -15,7 +15,7 @@ from torch.nn.utils import parametrizations, parametrize
 
 from utils.networks.layers import ACTIVATIONS, NORMS, Linear, checked_sizes
 
-__all__ = ["evaluating", "hidden_maps", "linear_maps", "mlp", "representations", "weight_matrices", "weight_normalised"]
+__all__ = ["evaluating", "hidden_maps", "linear_maps", "mlp", "representations", "weight_matrices", "weight_normalized"]
 
 
 def mlp(
@@ -29,7 +29,7 @@ def mlp(
     activation: str = "relu",
     dropout: float = 0.0,
 ) -> nn.Sequential:
-    """Bias-free MLP: ``depth`` times (linear, normalisation if asked for, activation, dropout if asked for), and a linear readout.
+    """Bias-free MLP: ``depth`` times (linear, normalization if asked for, activation, dropout if asked for), and a linear readout.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def mlp(
     Returns
     -------
     Sequential
-        (replicas, features, samples) to (replicas, classes, samples); weights not initialised.
+        (replicas, features, samples) to (replicas, classes, samples); weights not initialized.
 
     Raises
     ------
     ValueError
-        If a size is below 1, all weights together are more than 2 · 10⁹ (8 GB), the activation or the normalisation is unknown,
+        If a size is below 1, all weights together are more than 2 · 10⁹ (8 GB), the activation or the normalization is unknown,
         or the dropout out of range.
     TypeError
         If a size is not an int.
@@ -103,7 +103,7 @@ class Replicas(nn.Module):
         return rows.unflatten(0, (self.replicas, -1))
 
 
-def weight_normalised(network: nn.Module) -> nn.Module:
+def weight_normalized(network: nn.Module) -> nn.Module:
     """torch's own ``weight_norm`` on every linear map of an MLP: each unit's weights are gain · direction.
 
     Parameters
@@ -124,7 +124,7 @@ def weight_normalised(network: nn.Module) -> nn.Module:
     >>> standard(network, "xavier", generators=[generator_for(0, "example")])
     >>> x = torch.ones(1, 64, 5)
     >>> before = network(x)
-    >>> torch.allclose(weight_normalised(network)(x), before, atol=1e-5)
+    >>> torch.allclose(weight_normalized(network)(x), before, atol=1e-5)
     True
     """
     for module in linear_maps(network):

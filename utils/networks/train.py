@@ -73,7 +73,7 @@ def logit_gap(logits: Tensor) -> Tensor:
 
 
 def gaps(network: nn.Module, probe: Tensor) -> dict[str, Tensor]:
-    """Orthogonality gaps of a network as it stands, without dropout.
+    """Orthogonality gaps of a network as it is, without dropout.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def accuracy(network: nn.Module, x: Tensor, y: Tensor, *, replicas: int = 1) -> 
 
 
 def gradient_norms(network: nn.Module, x: Tensor, y: Tensor, *, replicas: int = 1) -> Tensor:
-    """Frobenius norm of the loss's gradient with respect to the weight of each linear map, as the network stands.
+    """Frobenius norm of the loss's gradient with respect to the weight of each linear map of the network as it is.
 
     Parameters
     ----------
@@ -216,12 +216,12 @@ def train(
     network : Module
         (replicas, features, samples) to (replicas, classes, samples), weights set.
     x, y : Tensor, shapes (samples, features) and (samples,)
-        Training data, a row a sample, held in memory.
+        Training data, a row per sample, held in memory.
     seeds : sequence of int
-        One a replica. The order of the data comes from (seed, epoch) alone, so that replicas of equal seed in different
+        One per replica. The order of the data comes from (seed, epoch) alone, so that replicas of equal seed in different
         networks see the same batches.
     learning_rate : float or sequence of float
-        Of all replicas, or one a replica.
+        Of all replicas, or one per replica.
     batch_size : int
         At most the number of samples; a last, smaller batch of an epoch is left out.
     steps : int
@@ -312,7 +312,7 @@ def train(
         loss.sum().backward()
         if clip is not None:
             _clip(parameters, len(seeds), clip)
-        # torch's optimisers do the same, and importing them takes a process a second.
+        # torch's optimizers do the same, and importing them takes a process a second.
         with torch.no_grad():
             for p, rate in zip(parameters, by_parameter, strict=True):
                 p.addcmul_(p.grad, rate, value=-1) if rates.ndim else p.sub_(p.grad, alpha=rate)

@@ -19,7 +19,7 @@ ABSOLUTE = re.compile(
 
 
 def problems(notebook: Path) -> list[str]:
-    """Why a notebook must not enter the book, one sentence each; empty if nothing stands against running it.
+    """Why a notebook must not enter the book, one sentence each; empty if nothing is against running it.
 
     Parameters
     ----------

@@ -215,7 +215,7 @@ def _executed(notebook: Path, temporary: Path, values: dict[str, object], cell_t
 
 
 def _literal(path: Path) -> str:
-    """A path as papermill takes it: it replaces what stands in braces."""
+    """A path as papermill takes it: it replaces what is in braces."""
     return str(path).replace("{", "{{").replace("}", "}}")
 
 

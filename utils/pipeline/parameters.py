@@ -6,7 +6,7 @@ The cell tagged ``parameters`` holds one assignment a line, its range and meanin
     width = 512             # [batch_size, 10_000_000] width of every layer, d
     widths = [32, 512]      # [2, 1000] every element lies in the range
     data = "digits"         # {digits, cifar10} where images come from
-    centred = False         # mean-centre before normalizing
+    centered = False         # mean-center before normalizing
 
 A bound may name another parameter. Numbers need a range, strings a set of choices, booleans neither. Papermill reads
 the same lines, so ``papermill --help-notebook`` shows them. What replaces a default may be text, from a command line or
@@ -169,7 +169,7 @@ def profile_overrides(notebook: Path, profile: str) -> dict[str, object]:
     ----------
     notebook : Path
     profile : {"fast", "cifar", "paper"}
-        ``fast`` is the notebook as it stands.
+        ``fast`` is the notebook as it is.
 
     Returns
     -------

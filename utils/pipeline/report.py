@@ -333,7 +333,7 @@ def benchmark_figure(record: dict) -> Drawn:
         widths = np.array([int(one["id"].rsplit("-", 1)[1]) for one in mine])
         axis.plot(widths, [one["ratio"] for one in mine], label=label, **look(label))
     axis.plot(widths, widths / 8, **look("theory"), label="$d/n$, the ratio of normal variates")
-    axis.set(xscale="log", yscale="log", xlabel="width $d$", ylabel="direct / exact, seconds a layer")
+    axis.set(xscale="log", yscale="log", xlabel="width $d$", ylabel="direct / exact, seconds per layer")
     ticks(axis, widths)
     figure = drawn(axis.figure)
     plt.close(axis.figure)

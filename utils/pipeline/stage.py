@@ -58,7 +58,7 @@ def composed(source: Path, executed: Path, records: list[dict]) -> nbformat.Note
             if evidence := output.get("metadata", {}).get(RECORD):
                 record = cards[evidence["id"]]
                 output.data |= {"text/html": display.card(record), "text/plain": display.line(record)}
-    # What -p or the profile changed stands after the defaults, for those who open the file.
+    # What -p or the profile changed comes after the defaults, for those who open the file.
     for position, cell in injected:
         notebook.cells.insert(code[position - 1] + 1, cell)
     return notebook

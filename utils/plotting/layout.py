@@ -198,7 +198,7 @@ def _arrange(figure, rows: int, columns: int) -> None:
 
 
 def _shared_legend(figure, side: str) -> list:
-    found = _labelled(figure.axes)
+    found = _labeled(figure.axes)
     if not found:
         return []
 
@@ -212,7 +212,7 @@ def _own_legends(figure) -> list:
     figure.draw_without_rendering()
     legends = []
     for axis in figure.axes:
-        found = _labelled([axis])
+        found = _labeled([axis])
         if not found:
             continue
         ticks = axis.xaxis.get_tightbbox(figure.canvas.get_renderer()) or axis.bbox
@@ -224,7 +224,7 @@ def _own_legends(figure) -> list:
     return legends
 
 
-def _labelled(axes) -> dict:
+def _labeled(axes) -> dict:
     """What some panels show, each label once."""
     found = {}
     for axis in axes:

@@ -12,7 +12,7 @@ __all__ = [
     "BN",
     "BOUND",
     "BOUND_COLORS",
-    "CENTRED",
+    "CENTERED",
     "LEVEL",
     "LOOKS",
     "PUBLISHED",
@@ -49,7 +49,7 @@ class Look(NamedTuple):
 
 # Okabe and Ito's palette: told apart by readers with any color vision.
 BN = "#0072B2"  #: Networks with batch normalization.
-CENTRED = "#56B4E9"  #: BN with mean-centering, where the paper's is drawn too.
+CENTERED = "#56B4E9"  #: BN with mean-centering, where the paper's is drawn too.
 VANILLA = "#D55E00"  #: Networks without.
 THEORY = "#000000"  #: What theory predicts.
 LEVEL = "#808080"  #: Levels to compare with, such as a floor, a largest value or chance.
@@ -70,7 +70,7 @@ LOOKS: dict[str, dict[str, Look]] = {
     },
     "normalization": {
         "bn": Look(BN, "o", "-"),
-        "centering BN": Look(CENTRED, "s", "--"),
+        "centering BN": Look(CENTERED, "s", "--"),
         "vanilla": Look(VANILLA, "^", "-."),
         "layer_norm": Look("#56B4E9", "P", "--"),
         "rms_norm": Look("#999933", "v", ":"),

@@ -49,7 +49,7 @@ def band(axis, x, samples, *, color, label=None, **line) -> None:
     axis : matplotlib.axes.Axes
     x : array_like, shape (layers,)
     samples : array_like, shape (layers, runs)
-    color : colour
+    color : color
     label : str, optional
     **line
         To ``axis.plot``.

@@ -34,7 +34,7 @@ def trials(grid: Grid, setting: dict, *, description: str | None = None) -> pd.D
     Returns
     -------
     DataFrame
-        One row a run, in the grid's order, with its ``score``.
+        One row per run, in the grid's order, with its ``score``.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def tuned_trials(
     Returns
     -------
     tuned, compared : DataFrame
-        One row a run.
+        One row per run.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def by_step(axis, runs: pd.DataFrame, column: str = "curve_loss", *, color, **li
         Of one arm and depth, as :func:`trials` returns them.
     column : str
         One of curves, which were observed at the steps ``at``.
-    color : colour
+    color : color
     **line
         To ``axis.plot``.
 
@@ -168,7 +168,7 @@ def by_step(axis, runs: pd.DataFrame, column: str = "curve_loss", *, color, **li
 
 
 def chance_line(*axes) -> None:
-    """Dot the loss of a network that has learnt nothing, on every axis."""
+    """Dot the loss of a network that has learned nothing, on every axis."""
     for axis in axes:
         axis.axhline(CHANCE, **look("level"), linewidth=1, zorder=0, label="chance")
 

@@ -235,7 +235,7 @@ def bounded_by_theorem1(
     limit : float, optional
         Largest possible value; that of the gap by default.
     error : float, optional
-        Of a computed gap: then ``gap`` has one value a layer.
+        Of a computed gap: then ``gap`` has one value per layer.
     **at
         Further coordinates of the measurements.
 

@@ -56,7 +56,7 @@ def outcomes(
     Returns
     -------
     list of str
-        One verdict a seed.
+        One verdict per seed.
 
     Examples
     --------

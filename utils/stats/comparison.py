@@ -14,7 +14,7 @@ CHANCE = math.log(10)  # cross entropy of ten classes, none preferred
 
 
 def score(table: pd.DataFrame) -> pd.Series:
-    """Final training loss; a run that diverged, or ended above chance, counts as chance: it has learnt nothing.
+    """Final training loss; a run that diverged, or ended above chance, counts as chance: it has learned nothing.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def paired(table: pd.DataFrame, column: str, **where: object) -> np.ndarray:
     for name, value in where.items():
         table = table[table[name] == value]
     if table.empty or table.seed.duplicated().any():
-        raise ValueError(f"{where}: {len(table)} rows, expected one a seed; name every column that differs")
+        raise ValueError(f"{where}: {len(table)} rows, expected one per seed; name every column that differs")
     return table.sort_values("seed")[column].to_numpy()
 
 
@@ -115,7 +115,7 @@ def half_fall(at: list[int], curve: list[float]) -> float:
 
 
 def explained(table: pd.DataFrame, measure: str, outcome: str) -> np.ndarray:
-    """Share of the variance of an outcome's ranks that a measure's ranks explain: Spearman's ρ², one a seed.
+    """Share of the variance of an outcome's ranks that a measure's ranks explain: Spearman's ρ², one per seed.
 
     Parameters
     ----------

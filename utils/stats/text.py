@@ -76,7 +76,7 @@ def prose(text: str) -> str:
 
 
 def badge(verdict: str) -> str:
-    """A verdict, or that there is none, in a colour and a mark of its own."""
+    """A verdict, or that there is none, in a color and a mark of its own."""
     return f'<span class="verdict verdict-{verdict.replace(" ", "-")}">{MARKS[verdict]} {verdict}</span>'
 
 

@@ -24,7 +24,7 @@ from utils.theory.bounds import (
     theorem5_bound,
 )
 from utils.theory.limits import (
-    centred_mean_square_gap,
+    centered_mean_square_gap,
     expected_square_gap,
     gap_floor,
     infinite_width_map,

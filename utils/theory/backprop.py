@@ -5,7 +5,7 @@ import math
 __all__ = ["epsilon_growth", "gradient_growth", "orthogonal_energy", "overflow_depth", "relu_gradient_growth"]
 
 
-def gradient_growth(batch_size: int, *, centred: bool = False) -> float:
+def gradient_growth(batch_size: int, *, centered: bool = False) -> float:
     """Factor by which the mean energy of gradients grows per layer, going back: (n − 1)/(n − 2), linear BN network.
 
     At infinite width, C = I/n and for a gradient spread evenly over the batch: backward, a row x ~ N(0, I/n) gives
@@ -15,13 +15,13 @@ def gradient_growth(batch_size: int, *, centred: bool = False) -> float:
     ----------
     batch_size : int
         n.
-    centred : bool
+    centered : bool
         With mean-centring, the chain runs on n − 1 dimensions: (n − 2)/(n − 3), as in Yang et al. (2019).
 
     Returns
     -------
     float
-        Infinite for n = 2 (centred: 3): E‖x‖^{-2} is.
+        Infinite for n = 2 (centered: 3): E‖x‖^{-2} is.
 
     Raises
     ------
@@ -30,17 +30,17 @@ def gradient_growth(batch_size: int, *, centred: bool = False) -> float:
 
     Examples
     --------
-    >>> gradient_growth(4), gradient_growth(4, centred=True), gradient_growth(2)
+    >>> gradient_growth(4), gradient_growth(4, centered=True), gradient_growth(2)
     (1.5, 2.0, inf)
     """
-    dimensions = batch_size - centred
+    dimensions = batch_size - centered
     if dimensions < 2:
-        raise ValueError(f"batch_size={batch_size}, expected at least {2 + centred}: below, BN passes no gradient")
+        raise ValueError(f"batch_size={batch_size}, expected at least {2 + centered}: below, BN passes no gradient")
     return (dimensions - 1) / (dimensions - 2) if dimensions > 2 else math.inf
 
 
 def relu_gradient_growth() -> float:
-    """The same factor with centred BN and ReLU, large batches: π/(π − 1) ≈ 1.467 (Yang et al., 2019).
+    """The same factor with centered BN and ReLU, large batches: π/(π − 1) ≈ 1.467 (Yang et al., 2019).
 
     Returns
     -------
@@ -55,7 +55,7 @@ def relu_gradient_growth() -> float:
 
 
 def epsilon_growth(eps: float) -> float:
-    """The same factor for two samples and centred BN with ε, to leading order: 3π/(8√(2πε)).
+    """The same factor for two samples and centered BN with ε, to leading order: 3π/(8√(2πε)).
 
     BN maps x to ±(1 + ε/x²)^{-1/2}, of derivative ε/(x² + ε)^{3/2}; its mean square over x ~ N(0, 1) comes from the share
     √ε of the rows whose x² is about ε.
@@ -125,7 +125,7 @@ def orthogonal_energy(layers: int, batch_size: int, width: int) -> float:
     Such a network makes the rows of H orthogonal (Meterez et al., 2024), where BN has nothing left to do. Of a gradient G,
     what lies outside the span of the rows passes untouched; inside, M = GHᵀ loses its diagonal and is conjugated by a
     random rotation. The antisymmetric part of M has no diagonal and stays; the symmetric one loses its trace at once, then 2/(d + 2) of the
-    rest a layer.
+    rest per layer.
 
     Examples
     --------

@@ -21,7 +21,7 @@ __all__ = [
 
 
 def largest_gap(batch_size: int) -> float:
-    """Largest possible orthogonality gap, √(1 − 1/n): all samples parallel. A bound above it says nothing.
+    """Largest possible orthogonality gap, √(1 − 1/n): all samples parallel. A bound above it is vacuous.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def theorem1_bound(layer: int | Tensor, batch_size: int, width: float, *, lambda
     Returns
     -------
     float or Tensor
-        May exceed :func:`largest_gap`, and then says nothing.
+        May exceed :func:`largest_gap`, and then is vacuous.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def theorem1_bound(layer: int | Tensor, batch_size: int, width: float, *, lambda
     2.0
     >>> theorem1_bound(10, 4, math.inf, lambda_min=0.25) < largest_gap(4)
     True
-    >>> theorem1_bound(10, 4, 1000, lambda_min=0.25) < largest_gap(4)  # at this width it says nothing
+    >>> theorem1_bound(10, 4, 1000, lambda_min=0.25) < largest_gap(4)  # at this width it is vacuous
     False
     """
     return 2 * (1 - 2 / 3 * lambda_min) ** (layer - 1) + 3 * batch_size / (lambda_min * math.sqrt(width))
@@ -128,7 +128,7 @@ def theorem5_bound(lyapunov_gap: float | Tensor, batch_size: int, width: float, 
     Returns
     -------
     float or Tensor
-        At or above 1/n it says nothing.
+        At or above 1/n it is vacuous.
 
     Examples
     --------
@@ -256,7 +256,7 @@ def average_bound(
     Returns
     -------
     float or Tensor
-        At or above 1/(4n²), the largest possible value, it says nothing.
+        At or above 1/(4n²), the largest possible value, it is vacuous.
 
     Examples
     --------

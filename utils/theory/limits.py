@@ -7,7 +7,7 @@ from scipy.special import digamma
 from torch import Tensor
 
 __all__ = [
-    "centred_mean_square_gap",
+    "centered_mean_square_gap",
     "expected_square_gap",
     "gap_floor",
     "infinite_width_map",
@@ -69,7 +69,7 @@ def gap_floor(batch_size: int, width: float) -> float:
     return math.sqrt((n - 1) * (n + 2) ** 2 / (4 * n * (n + 1) * width))
 
 
-def centred_mean_square_gap(batch_size: int, width: float) -> float:
+def centered_mean_square_gap(batch_size: int, width: float) -> float:
     """Stationary mean square gap with mean-centring: 1/(n(n − 1)) + the squared floor of n − 1 samples.
 
     Centring projects the batch off the all-ones vector, so the chain runs on n − 1 dimensions, and even orthogonality
@@ -88,7 +88,7 @@ def centred_mean_square_gap(batch_size: int, width: float) -> float:
 
     Examples
     --------
-    >>> centred_mean_square_gap(2, 1000)  # centred, two samples are opposite whatever the width
+    >>> centered_mean_square_gap(2, 1000)  # centered, two samples are opposite whatever the width
     0.5
     """
     n = batch_size

@@ -11,7 +11,7 @@ Three effective dimensions differ by terms of order one, and must not be mixed u
 - :func:`floor_dimension`, ν_f: its mean square gap is :func:`~utils.theory.limits.gap_floor` squared, at every n and d;
 - :func:`matched_dimension`, ν_f − 7/3: its mean square gap is the chain's to the next order in 1/n.
 
-With ``centred`` the chain runs on the n − 1 dimensions orthogonal to the all-ones vector, and every formula has n − 1
+With ``centered`` the chain runs on the n − 1 dimensions orthogonal to the all-ones vector, and every formula has n − 1
 for n; spectra are then those of C on these dimensions.
 """
 
@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaincinv, hyp2f1, multigammaln
 from torch import Tensor
 
-from utils.theory.limits import centred_mean_square_gap, gap_floor, local_rate
+from utils.theory.limits import centered_mean_square_gap, gap_floor, local_rate
 
 __all__ = [
     "CRITICAL_WIDTH_FITTED",
@@ -55,18 +55,18 @@ __all__ = [
 CRITICAL_WIDTH_FITTED = (-0.25, -2.5)
 
 
-def _dimensions(batch_size: int, centred: bool, least: int = 2) -> int:
-    if batch_size - centred < least:
+def _dimensions(batch_size: int, centered: bool, least: int = 2) -> int:
+    if batch_size - centered < least:
         raise ValueError(
-            f"batch_size={batch_size}{' with mean-centring' * centred}: expected at least {least + centred}"
+            f"batch_size={batch_size}{' with mean-centring' * centered}: expected at least {least + centered}"
         )
-    return batch_size - centred
+    return batch_size - centered
 
 
 # --- effective dimensions ---
 
 
-def spectral_ratio(batch_size: int, width: float, *, centred: bool = False) -> float:
+def spectral_ratio(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Ratio of the Marchenko–Pastur law that the stationary spectrum approaches: c = n²/(4d).
 
     Derived, for n, d → ∞ at fixed c. At c = 1 the spectrum reaches zero: the chain loses rank below (:func:`critical_width`).
@@ -77,7 +77,7 @@ def spectral_ratio(batch_size: int, width: float, *, centred: bool = False) -> f
         n.
     width : float
         d.
-    centred : bool
+    centered : bool
         n − 1 for n.
 
     Returns
@@ -92,15 +92,15 @@ def spectral_ratio(batch_size: int, width: float, *, centred: bool = False) -> f
 
     Examples
     --------
-    >>> spectral_ratio(32, 1024), spectral_ratio(33, 1024, centred=True)
+    >>> spectral_ratio(32, 1024), spectral_ratio(33, 1024, centered=True)
     (0.25, 0.25)
     """
     if not width > 0:
         raise ValueError(f"width={width}: expected a positive number of features")
-    return _dimensions(batch_size, centred) ** 2 / (4 * width)
+    return _dimensions(batch_size, centered) ** 2 / (4 * width)
 
 
-def diffusion_dimension(batch_size: int, width: float, *, centred: bool = False) -> float:
+def diffusion_dimension(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Degrees of freedom of the diffusion's stationary law: 4(d − 1)/n.
 
     Proved for the diffusion, at every n; for the chain it is right to leading order only, derived. The diffusion is
@@ -108,7 +108,7 @@ def diffusion_dimension(batch_size: int, width: float, *, centred: bool = False)
 
     Parameters
     ----------
-    batch_size, width, centred
+    batch_size, width, centered
         As :func:`spectral_ratio`.
 
     Returns
@@ -125,11 +125,11 @@ def diffusion_dimension(batch_size: int, width: float, *, centred: bool = False)
     >>> diffusion_dimension(4, 101)
     100.0
     """
-    spectral_ratio(batch_size, width, centred=centred)
-    return 4 * (width - 1) / (batch_size - centred)
+    spectral_ratio(batch_size, width, centered=centered)
+    return 4 * (width - 1) / (batch_size - centered)
 
 
-def floor_dimension(batch_size: int, width: float, *, centred: bool = False) -> float:
+def floor_dimension(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Degrees of freedom ν_f of the normalized Wishart law whose mean square gap is the floor: 4(n+1)d/(n(n+2)) − 2/n.
 
     An identity: :func:`normalized_wishart_mean_square_gap` at ν_f is ``gap_floor(n, d) ** 2``. So it is exact for the
@@ -137,7 +137,7 @@ def floor_dimension(batch_size: int, width: float, *, centred: bool = False) -> 
 
     Parameters
     ----------
-    batch_size, width, centred
+    batch_size, width, centered
         As :func:`spectral_ratio`.
 
     Returns
@@ -154,12 +154,12 @@ def floor_dimension(batch_size: int, width: float, *, centred: bool = False) -> 
     >>> round(floor_dimension(16, 315), 2)
     74.25
     """
-    spectral_ratio(batch_size, width, centred=centred)
-    n = batch_size - centred
+    spectral_ratio(batch_size, width, centered=centered)
+    n = batch_size - centered
     return 4 * (n + 1) * width / (n * (n + 2)) - 2 / n
 
 
-def matched_dimension(batch_size: int, width: float, *, centred: bool = False) -> float:
+def matched_dimension(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Degrees of freedom that match the chain's mean square gap to the next order in 1/n: ν_f − 7/3.
 
     Derived, for n, d → ∞ at fixed c < 1. The chain is no normalized Wishart law for any ν at this order: this one also
@@ -167,7 +167,7 @@ def matched_dimension(batch_size: int, width: float, *, centred: bool = False) -
 
     Parameters
     ----------
-    batch_size, width, centred
+    batch_size, width, centered
         As :func:`spectral_ratio`.
 
     Returns
@@ -184,7 +184,7 @@ def matched_dimension(batch_size: int, width: float, *, centred: bool = False) -
     >>> round(floor_dimension(16, 315) - matched_dimension(16, 315), 4)
     2.3333
     """
-    return floor_dimension(batch_size, width, centred=centred) - 7 / 3
+    return floor_dimension(batch_size, width, centered=centered) - 7 / 3
 
 
 # --- the normalized Wishart law ---
@@ -489,14 +489,14 @@ def marchenko_pastur_isometry_gap(ratio: float) -> float:
 # --- the stationary chain ---
 
 
-def second_moment(batch_size: int, width: float, *, centred: bool = False) -> float:
+def second_moment(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Stationary E tr C² to the next order: (1/n)(1 + c + (2c + 7c²/3)/n), c = n²/(4d).
 
     Derived, from E log det(C′)/det C = 0; the next term is of relative order 1/n². For n, d → ∞ at fixed c < 1.
 
     Parameters
     ----------
-    batch_size, width, centred
+    batch_size, width, centered
         As :func:`spectral_ratio`.
 
     Returns
@@ -513,12 +513,12 @@ def second_moment(batch_size: int, width: float, *, centred: bool = False) -> fl
     >>> round(16 * second_moment(16, 100), 4)
     1.7797
     """
-    c = _ratio_of_full_rank(batch_size, width, centred)
-    n = batch_size - centred
+    c = _ratio_of_full_rank(batch_size, width, centered)
+    n = batch_size - centered
     return (1 + c + (2 * c + 7 * c**2 / 3) / n) / n
 
 
-def mean_square_gap(batch_size: int, width: float, *, centred: bool = False) -> float:
+def mean_square_gap(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Stationary mean square gap to the next order: the squared floor times 1 + 7c/(3n), c = n²/(4d).
 
     Derived: :func:`second_moment` minus 1/n, with the floor kept exact, so that it is right both for d → ∞ at fixed n
@@ -527,9 +527,9 @@ def mean_square_gap(batch_size: int, width: float, *, centred: bool = False) -> 
 
     Parameters
     ----------
-    batch_size, width, centred
+    batch_size, width, centered
         As :func:`spectral_ratio`; centered, the 1/(n(n − 1)) that centering leaves is added
-        (:func:`~utils.theory.limits.centred_mean_square_gap`).
+        (:func:`~utils.theory.limits.centered_mean_square_gap`).
 
     Returns
     -------
@@ -546,13 +546,13 @@ def mean_square_gap(batch_size: int, width: float, *, centred: bool = False) -> 
     >>> round(mean_square_gap(16, 100) / gap_floor(16, 100) ** 2, 4)
     1.0933
     """
-    c = _ratio_of_full_rank(batch_size, width, centred)
-    n = batch_size - centred
-    leading = centred_mean_square_gap(batch_size, width) if centred else gap_floor(n, width) ** 2
+    c = _ratio_of_full_rank(batch_size, width, centered)
+    n = batch_size - centered
+    leading = centered_mean_square_gap(batch_size, width) if centered else gap_floor(n, width) ** 2
     return leading + gap_floor(n, width) ** 2 * 7 * c / (3 * n)
 
 
-def least_eigenvalue(batch_size: int, width: float, *, centred: bool = False) -> float:
+def least_eigenvalue(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Least eigenvalue of the stationary Gram matrix, to leading order: (1/n)(1 − n/(2√d))².
 
     Derived, for n, d → ∞ at fixed c < 1: Assumption A₁ of the paper as a formula. (Proved for d ≥ (½ + ε)n² and
@@ -562,7 +562,7 @@ def least_eigenvalue(batch_size: int, width: float, *, centred: bool = False) ->
 
     Parameters
     ----------
-    batch_size, width, centred
+    batch_size, width, centered
         As :func:`spectral_ratio`.
 
     Returns
@@ -579,16 +579,16 @@ def least_eigenvalue(batch_size: int, width: float, *, centred: bool = False) ->
     >>> round(16 * least_eigenvalue(16, 256), 4), least_eigenvalue(16, 64)
     (0.25, 0.0)
     """
-    low, _ = marchenko_pastur_edges(_ratio_of_full_rank(batch_size, width, centred))
-    return low / (batch_size - centred)
+    low, _ = marchenko_pastur_edges(_ratio_of_full_rank(batch_size, width, centered))
+    return low / (batch_size - centered)
 
 
-def greatest_eigenvalue(batch_size: int, width: float, *, centred: bool = False) -> float:
+def greatest_eigenvalue(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Greatest eigenvalue of the stationary Gram matrix, to leading order: (1/n)(1 + n/(2√d))². As :func:`least_eigenvalue`.
 
     Parameters
     ----------
-    batch_size, width, centred
+    batch_size, width, centered
         As :func:`spectral_ratio`.
 
     Returns
@@ -605,16 +605,16 @@ def greatest_eigenvalue(batch_size: int, width: float, *, centred: bool = False)
     >>> round(16 * greatest_eigenvalue(16, 256), 4)
     2.25
     """
-    _, high = marchenko_pastur_edges(_ratio_of_full_rank(batch_size, width, centred))
-    return high / (batch_size - centred)
+    _, high = marchenko_pastur_edges(_ratio_of_full_rank(batch_size, width, centered))
+    return high / (batch_size - centered)
 
 
-def condition_number(batch_size: int, width: float, *, centred: bool = False) -> float:
+def condition_number(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Condition number of the stationary Gram matrix, to leading order: ((1 + √c)/(1 − √c))². As :func:`least_eigenvalue`.
 
     Parameters
     ----------
-    batch_size, width, centred
+    batch_size, width, centered
         As :func:`spectral_ratio`.
 
     Returns
@@ -632,11 +632,11 @@ def condition_number(batch_size: int, width: float, *, centred: bool = False) ->
     >>> round(condition_number(16, 256), 4), condition_number(16, 64)
     (9.0, inf)
     """
-    low, high = marchenko_pastur_edges(_ratio_of_full_rank(batch_size, width, centred))
+    low, high = marchenko_pastur_edges(_ratio_of_full_rank(batch_size, width, centered))
     return high / low if low else math.inf
 
 
-def conditional_w2(batch_size: int, width: float, *, centred: bool = False) -> float:
+def conditional_w2(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Squared Wasserstein distance of WH given H from the isotropic Gaussian, to leading order: 2(1 − E√μ).
 
     Derived, for n, d → ∞ at fixed c ≤ 1, by Bures' formula (:func:`utils.metrics.squared_w2_to_isotropic`). For small c
@@ -644,7 +644,7 @@ def conditional_w2(batch_size: int, width: float, *, centred: bool = False) -> f
 
     Parameters
     ----------
-    batch_size, width, centred
+    batch_size, width, centered
         As :func:`spectral_ratio`; centered, the isotropic Gaussian is the one on the n − 1 dimensions.
 
     Returns
@@ -662,10 +662,10 @@ def conditional_w2(batch_size: int, width: float, *, centred: bool = False) -> f
     >>> round(conditional_w2(16, 64), 4), round(conditional_w2(16, 64_000) * 4000, 3)
     (0.3023, 1.0)
     """
-    return 2 * (1 - marchenko_pastur_moment(0.5, _ratio_of_full_rank(batch_size, width, centred)))
+    return 2 * (1 - marchenko_pastur_moment(0.5, _ratio_of_full_rank(batch_size, width, centered)))
 
 
-def stationary_isometry_gap(batch_size: int, width: float, *, centred: bool = False) -> float:
+def stationary_isometry_gap(batch_size: int, width: float, *, centered: bool = False) -> float:
     """Mean isometry gap of the stationary chain: that of the normalized Wishart law with ν_f − 7/3.
 
     To leading order it is :func:`marchenko_pastur_isometry_gap`, derived; the finite-n form is a choice of ν that
@@ -674,7 +674,7 @@ def stationary_isometry_gap(batch_size: int, width: float, *, centred: bool = Fa
 
     Parameters
     ----------
-    batch_size, width, centred
+    batch_size, width, centered
         As :func:`spectral_ratio`.
 
     Returns
@@ -691,11 +691,11 @@ def stationary_isometry_gap(batch_size: int, width: float, *, centred: bool = Fa
     >>> [round(stationary_isometry_gap(n, d), 3) for n, d in [(8, 100), (16, 158), (16, 315)]]
     [0.111, 0.293, 0.128]
     """
-    n = _dimensions(batch_size, centred)
-    return normalized_wishart_isometry_gap(n, matched_dimension(batch_size, width, centred=centred))
+    n = _dimensions(batch_size, centered)
+    return normalized_wishart_isometry_gap(n, matched_dimension(batch_size, width, centered=centered))
 
 
-def critical_width(batch_size: int, *, centred: bool = False) -> float:
+def critical_width(batch_size: int, *, centered: bool = False) -> float:
     """Width below which the chain loses rank: d_c = n²/4 + 11n/12 − 0.25 − 2.5/n.
 
     The first two terms are derived (an infinitesimal direction over a stationary chain of rank n − 1 drifts by nothing
@@ -706,7 +706,7 @@ def critical_width(batch_size: int, *, centred: bool = False) -> float:
     ----------
     batch_size : int
         n ≥ 4.
-    centred : bool
+    centered : bool
         n − 1 for n.
 
     Returns
@@ -723,7 +723,7 @@ def critical_width(batch_size: int, *, centred: bool = False) -> float:
     >>> [round(critical_width(n), 1) for n in (8, 16, 48)]  # measured: 22.77, 78.28 ± 0.03, 619.3 ± 0.4
     [22.8, 78.3, 619.7]
     """
-    n = _dimensions(batch_size, centred, least=4)
+    n = _dimensions(batch_size, centered, least=4)
     constant, inverse = CRITICAL_WIDTH_FITTED
     return n**2 / 4 + 11 * n / 12 + constant + inverse / n
 
@@ -762,12 +762,12 @@ def gaussian_limit_covariance(batch_size: int) -> NDArray[np.float64]:
     return noise / (1 - local_rate(n) ** 2)
 
 
-def _ratio_of_full_rank(batch_size: int, width: float, centred: bool) -> float:
-    c = spectral_ratio(batch_size, width, centred=centred)
+def _ratio_of_full_rank(batch_size: int, width: float, centered: bool) -> float:
+    c = spectral_ratio(batch_size, width, centered=centered)
     if c > 1:
-        n = batch_size - centred
+        n = batch_size - centered
         raise ValueError(
-            f"width={width} with batch_size={batch_size}{' (centered)' * centred}: below n²/4 = {n * n / 4:g} the chain "
+            f"width={width} with batch_size={batch_size}{' (centered)' * centered}: below n²/4 = {n * n / 4:g} the chain "
             "loses rank and has no stationary law of full rank"
         )
     return c
