@@ -106,17 +106,17 @@ def wider_by_a_fifth(name):
     ("cell", "name", "broken"),
     [
         # The exact sampler: a transposed root; the direct chain: columns for rows.
-        ((4, 32, 3, bn_chain, {}), "linear.psd_root", lambda a: torch.linalg.cholesky(a)),
-        ((4, 32, 3, bn_chain, {}), "linear.batch_norm", normalize_columns),
-        ((4, 8, 3, vanilla_chain, {}), "linear.gammaincinv", one_freedom_too_many),
-        ((2, 2, 1, vanilla_chain, {}), "linear.torch.randn", uniform_weights),
-        ((4, 32, 3, relu_chain, {}), "nonlinear.psd_root", lambda a: torch.linalg.cholesky(a)),
-        ((4, 32, 2, sigmoid_chain, {"row_norm": 2.0}), "nonlinear.batch_norm", normalize_columns),
-        ((4, 32, 3, bn_chain, {}), "linear._exact_bn", wider_by_a_fifth("_exact_bn")),
-        ((4, 32, 3, vanilla_chain, {}), "linear._exact_vanilla", wider_by_a_fifth("_exact_vanilla")),
+        ((4, 32, 3, bn_chain, {}), "chains.linear.psd_root", lambda a: torch.linalg.cholesky(a)),
+        ((4, 32, 3, bn_chain, {}), "chains.linear.batch_norm", normalize_columns),
+        ((4, 8, 3, vanilla_chain, {}), "theory.stationary.gammaincinv", one_freedom_too_many),
+        ((2, 2, 1, vanilla_chain, {}), "chains.linear.torch.randn", uniform_weights),
+        ((4, 32, 3, relu_chain, {}), "chains.nonlinear.psd_root", lambda a: torch.linalg.cholesky(a)),
+        ((4, 32, 2, sigmoid_chain, {"row_norm": 2.0}), "chains.nonlinear.batch_norm", normalize_columns),
+        ((4, 32, 3, bn_chain, {}), "chains.linear._exact_bn", wider_by_a_fifth("_exact_bn")),
+        ((4, 32, 3, vanilla_chain, {}), "chains.linear._exact_vanilla", wider_by_a_fifth("_exact_vanilla")),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
 def test_a_broken_chain_is_caught(cell, name, broken, monkeypatch):
-    monkeypatch.setattr(f"utils.chains.{name}", broken)
+    monkeypatch.setattr(f"utils.{name}", broken)
     assert max(distances(cell).values()) > CRITICAL
