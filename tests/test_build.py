@@ -138,7 +138,7 @@ STOPPED_AT_ONCE = {
         ITEMS,
         "[one, one.later]",
         "[one.later]",
-        "'one' is registered but stands under",
+        "'one' is registered but belongs to no item of",
     ],
     "a misspelt profile entry": ["notebooks/profiles.yml", "width", "widht", "no parameter 'widht'"],
 }

@@ -29,11 +29,18 @@ def shown(root):
     return {name: value for name, value in claims.items() if name not in TIMES}, pages.keys()
 
 
+def heard():
+    """Whoever runs the tests may ignore Ctrl-C, as a shell does for what is in the background; a reader's terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(root, *arguments, **options):
     command = [sys.executable, "-m", "utils.build", *arguments]
     (root / "said").touch()
     with (root / "said").open("a") as said:
-        return subprocess.Popen(command, cwd=root, stdout=said, stderr=said, start_new_session=True, **options)
+        return subprocess.Popen(
+            command, cwd=root, stdout=said, stderr=said, start_new_session=True, preexec_fn=heard, **options
+        )
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +185,9 @@ def test_a_signal_ends_all_that_was_started_in_one_line(tmp_path, case, when):
 def test_a_signal_ends_a_run_in_one_line(tmp_path, number):
     source = notebook(tmp_path / "n.ipynb", SLEEP.replace("../{name}", f"{tmp_path}/here").replace("f'", "'"))
     command = [sys.executable, "-m", "utils.run", str(source), str(tmp_path / "out" / "o.ipynb")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"BOOK": str(tmp_path)})
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=heard, env=os.environ | {"BOOK": str(tmp_path)}
+    )
     until(lambda: (tmp_path / "here").exists(), process=process)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
