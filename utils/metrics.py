@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-def checked(h: Tensor, name: str) -> Tensor:
+def checked(h: Tensor, name: str, *, half: bool = False) -> Tensor:
     """A batch that can be measured: a finite float32 or float64 tensor, not empty.
 
     Parameters
@@ -38,6 +38,8 @@ def checked(h: Tensor, name: str) -> Tensor:
     h : Tensor, shape (..., width, batch size)
     name : str
         Of the argument, for the error.
+    half : bool
+        Whether float16 and bfloat16 will do.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def checked(h: Tensor, name: str) -> Tensor:
     """
     if not isinstance(h, Tensor):
         raise TypeError(f"{name}: a {type(h).__name__}, expected a torch.Tensor; convert it with torch.as_tensor")
-    if h.dtype not in (torch.float32, torch.float64):
+    if h.dtype not in (torch.float32, torch.float64, *((torch.float16, torch.bfloat16) if half else ())):
         raise TypeError(
             f"{name}: dtype {h.dtype}, expected a floating-point tensor, float32 or float64; convert it with .double()"
         )

@@ -45,18 +45,19 @@ TENSORS = [
 NAMES = ["float16", "bfloat16", "int64", "complex64", "NumPy", "NaN", "empty"]
 
 
-@pytest.mark.parametrize(("h", "error", "words"), TENSORS, ids=NAMES)
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_samplers_take_tensors_of_two_precisions(sampler, h, error, words):
-    with pytest.raises(error, match=words):
-        SAMPLERS[sampler](h)
+#: What goes on in half precision, where overflow is the question.
+HALF = ("gradients", "batch_norm")
 
 
 @pytest.mark.parametrize(("h", "error", "words"), TENSORS, ids=NAMES)
-@pytest.mark.parametrize("measure", MEASURES)
-def test_measures_too(measure, h, error, words):
+@pytest.mark.parametrize("name", [*SAMPLERS, *MEASURES])
+def test_samplers_and_measures_take_tensors_of_two_precisions(name, h, error, words):
+    call = (SAMPLERS | MEASURES)[name]
+    if name in HALF and words in ("float16", "bfloat16"):
+        assert torch.isfinite(call(h[:3] + 1)).all()
+        return
     with pytest.raises(error, match=words):
-        MEASURES[measure](h)
+        call(h)
 
 
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gradients"])

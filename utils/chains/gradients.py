@@ -62,7 +62,7 @@ def gradient_energies(
         If ``h`` is not of shape (runs, d₀, n) or not finite, a size is below 1, ``weights`` is unknown, Haar weights would not
         be square, ``batches`` do not add up to n, or the weights would take more than 16 GB.
     TypeError
-        If ``h`` is not a float32 or float64 tensor, ``generator`` is not one, or ``width`` or ``depth`` is not an int.
+        If ``h`` is not a floating-point tensor, ``generator`` is not one, or ``width`` or ``depth`` is not an int.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def gradient_energies(
     >>> bool((normalized[1] > normalized[4]).all())
     True
     """
-    if checked(h, "h").ndim != 3:
+    if checked(h, "h", half=True).ndim != 3:
         raise ValueError(f"h: shape {tuple(h.shape)}, expected (runs, width, samples)")
     checked_size("width", width)
     checked_size("depth", depth)

@@ -49,7 +49,7 @@ def batch_norm(m: Tensor, *, centered: bool = False) -> Tensor:
     Raises
     ------
     TypeError
-        If ``m`` is not a float32 or float64 tensor.
+        If ``m`` is not a floating-point tensor.
     ValueError
         If ``m`` is empty or not finite, or a row is zero (after centring): BN divides by its norm.
 
@@ -60,7 +60,9 @@ def batch_norm(m: Tensor, *, centered: bool = False) -> Tensor:
     >>> batch_norm(torch.tensor([[3.0, 4.0]]), centered=True)
     tensor([[-0.7071,  0.7071]])
     """
-    norm = checked(m, "m").detach().abs().amax(-1, keepdim=True)  # no gradient: what follows does not see a row's scale
+    norm = (
+        checked(m, "m", half=True).detach().abs().amax(-1, keepdim=True)
+    )  # no gradient: what follows does not see a row's scale
     if centered:
         mean = m.mean(-1, keepdim=True)
         spread = m - mean
