@@ -93,7 +93,7 @@ ARMS = {
     "xavier_scaled": Arm("Xavier, iterative's scale", basis="xavier"),
 }
 
-#: What may replace BN: other normalizations, tricks of training, initializations, and the last two together.
+#: What may replace BN, that is, other normalizations, tricks of training, initializations, and the last two together.
 METHODS = {
     "xavier": ARMS["xavier"],
     "bn": ARMS["bn"],
