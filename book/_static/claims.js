@@ -24,7 +24,7 @@
       verdict: row.dataset.verdict,
       part: table.dataset.part,
       notebook: row.dataset.notebook,
-      // What an item says stands in the group's first row and counts for each of its claims.
+      // What an item says is in the group's first row and counts for each of its claims.
       text: plain(`${row.parentElement.rows[0].textContent} ${row.textContent}`),
     })),
   );

@@ -81,13 +81,13 @@
     } else if (state.bound.some((x) => x !== null)) {
       const layer = state.bound.findIndex((x) => x !== null);
       words.push(
-        `Theorem 1 speaks from layer ${layer} on; its bound ends at ${digits(state.bound[depth] ?? state.bound[layer])}, ` +
+        `Theorem 1 is non-vacuous from layer ${layer} on; its bound ends at ${digits(state.bound[depth] ?? state.bound[layer])}, ` +
           `${number(Number(((state.bound[depth] ?? state.bound[layer]) / last).toPrecision(2)))} times the gap.`,
       );
     } else {
       const needed = Math.floor(9 * n ** 4 / (1 - 1 / n));
       words.push(
-        `Theorem 1's bound is above the largest possible gap, ${digits(sampler.largestGap(n))}, at every layer: here it says nothing. ` +
+        `Theorem 1's bound is above the largest possible gap, ${digits(sampler.largestGap(n))}, at every layer: here it is vacuous. ` +
           `For ${n} samples it can speak only at widths above ${number(needed)}, from the best start.`,
       );
     }
@@ -95,7 +95,7 @@
     if (d < critical) {
       words.push(
         `Width ${number(d)} is below the critical width of about ${number(Math.round(critical))}: the batch loses rank. ` +
-          `Its least eigenvalue stands at ${least > 1.1e-300 ? digits(least) : "less than " + power(-300)} of an orthogonal batch's and keeps falling, however settled the gap looks.`,
+          `Its least eigenvalue is ${least > 1.1e-300 ? digits(least) : "less than " + power(-300)} of an orthogonal batch's and keeps falling, however settled the gap looks.`,
       );
     } else if (d < dimensions ** 2) {
       words.push(

@@ -65,8 +65,8 @@ def test_presets_are_links_and_back_goes_back(site, visit):
     assert setting(page)["n"] == "16"
     page.go_back()
     page.wait_for_function("document.querySelector('[data-part=n]').value === '8'")
-    page.get_by_role("link", name="Theorem 1 speaks").click()
-    page.wait_for_function("/speaks from layer/.test(document.querySelector('[data-part=summary]').textContent)")
+    page.get_by_role("link", name="Theorem 1 is non-vacuous").click()
+    page.wait_for_function("/non-vacuous from layer/.test(document.querySelector('[data-part=summary]').textContent)")
     assert part(page, "legend-bound").is_visible()
 
 
