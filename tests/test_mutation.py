@@ -174,3 +174,9 @@ def test_what_would_prove_nothing_is_an_error(capsys):
         assert words in capsys.readouterr().err
     with pytest.raises(ValueError, match="occurs 0 times in seeding"):
         patches.edited("seeding.generator_for", "no such expression", "")
+
+
+def test_what_was_kept_names_what_is_registered():
+    """A renamed claim or mutation would drop out of the page's tables without a word."""
+    rows = archive.load("11_checking_the_checks.mutation")[0]["rows"]
+    assert set(rows.mutation) <= set(ENTRIES) and set(rows.claim) <= set(claims.registry())
