@@ -27,6 +27,7 @@ from utils.theory.limits import centered_mean_square_gap, gap_floor, local_rate
 
 __all__ = [
     "CRITICAL_WIDTH_FITTED",
+    "TRACY_WIDOM_MEAN",
     "bartlett_root",
     "condition_number",
     "conditional_w2",
@@ -41,6 +42,7 @@ __all__ = [
     "marchenko_pastur_isometry_gap",
     "marchenko_pastur_moment",
     "matched_dimension",
+    "mean_least_eigenvalue",
     "mean_square_gap",
     "normalized_wishart_isometry_gap",
     "normalized_wishart_log_density",
@@ -50,6 +52,9 @@ __all__ = [
     "spectral_ratio",
     "stationary_isometry_gap",
 ]
+
+#: Mean of the Tracy–Widom law of real symmetric matrices, that of the greatest eigenvalue at a spectrum's soft edge.
+TRACY_WIDOM_MEAN = -1.2065335745820
 
 #: The last two terms of :func:`critical_width`, a constant and a multiple of 1/n: fitted for n from 8 to 48, not derived.
 CRITICAL_WIDTH_FITTED = (-0.25, -2.5)
@@ -581,6 +586,43 @@ def least_eigenvalue(batch_size: int, width: float, *, centered: bool = False) -
     """
     low, _ = marchenko_pastur_edges(_ratio_of_full_rank(batch_size, width, centered))
     return low / (batch_size - centered)
+
+
+def mean_least_eigenvalue(batch_size: int, width: float, *, centered: bool = False) -> float:
+    """Mean least eigenvalue of the stationary Gram matrix: the edge and its Tracy–Widom correction, at ν_f − 7/3.
+
+    For a Wishart matrix of ν degrees of freedom, with a = √(ν − ½) and b = √(n − ½), the least eigenvalue has a mean of about
+    (a − b)² + 1.2065 (a − b)(1/b − 1/a)^{1/3}, relative to a trace of about νn (the edge is proved, Feldheim and Sodin,
+    2010; the halves are the customary second-order choice). That the chain's is a Wishart's is derived to leading order;
+    ν_f − 7/3 is a choice that measurements favor: within 4 % from d = n² on, for n from 8 to 64.
+
+    Parameters
+    ----------
+    batch_size, width, centered
+        As :func:`spectral_ratio`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If ν_f − 7/3 ≤ n: then the width is below the critical one or close to it.
+
+    Examples
+    --------
+    >>> round(16 * least_eigenvalue(16, 315), 3), round(16 * mean_least_eigenvalue(16, 315), 3)  # measured: 0.322
+    (0.302, 0.322)
+    """
+    n = _dimensions(batch_size, centered)
+    freedom = matched_dimension(batch_size, width, centered=centered)
+    if not freedom > n:
+        raise ValueError(
+            f"width={width} with batch_size={batch_size}: expected more, as nu_f - 7/3 = {freedom:g} <= {n}"
+        )
+    a, b = math.sqrt(freedom - 0.5), math.sqrt(n - 0.5)
+    return ((a - b) ** 2 - TRACY_WIDOM_MEAN * (a - b) * (1 / b - 1 / a) ** (1 / 3)) / (freedom * n)
 
 
 def greatest_eigenvalue(batch_size: int, width: float, *, centered: bool = False) -> float:
