@@ -4,7 +4,6 @@
 folder ``notebooks/evidence/NOTEBOOK.PROFILE/``: a CSV file each, and ``provenance.json``.
 """
 
-import argparse
 import io
 import json
 import math
@@ -18,7 +17,8 @@ import pandas as pd
 
 from utils import claims, provenance
 from utils.files import ROOT
-from utils.processes.commands import command, described
+from utils.processes.commands import command
+from utils.processes.options import Options, described
 
 __all__ = ["RECORD", "Table", "describe", "keep", "load", "main", "verdicts"]
 
@@ -214,7 +214,7 @@ def _from_notebook(path: Path) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m utils.experiments.archive", description=described(__doc__, 0))
+    parser = Options(prog="python -m utils.experiments.archive", description=described(__doc__, 0))
     parser.add_argument("executed", type=Path, help="an executed notebook, whose tables and verdicts are kept")
     try:
         print(f"{_from_notebook(parser.parse_args(arguments).executed)}: written")

@@ -13,7 +13,8 @@ import pandas as pd
 from utils.experiments.archive import Table, keep
 from utils.experiments.sweep import sweep
 from utils.experiments.trial import ARMS, trial
-from utils.processes.commands import command, described
+from utils.processes.commands import command
+from utils.processes.options import Options, count, described
 
 __all__ = ["main"]
 
@@ -57,12 +58,6 @@ def _run(options: argparse.Namespace) -> Path:
     )
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:12]) and text[0] != "0"):
-        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number of at least 1")
-    return int(text)
-
-
 def _rate(text: str) -> float:
     if not 0 < float(text) < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r}, expected a positive number")
@@ -71,15 +66,15 @@ def _rate(text: str) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m utils.experiments.long_run", description=described(__doc__, 0))
+    parser = Options(prog="python -m utils.experiments.long_run", description=described(__doc__, 0))
     parser.add_argument("name", help="of the folder, NOTEBOOK.WHAT")
-    parser.add_argument("--width", type=_count, required=True)
-    parser.add_argument("--depths", type=_count, nargs="+", required=True)
+    parser.add_argument("--width", type=count, required=True)
+    parser.add_argument("--depths", type=count, nargs="+", required=True)
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), required=True)
     parser.add_argument("--rate", type=_rate, default=0.01)
-    parser.add_argument("--epochs", type=_count, default=30)
-    parser.add_argument("--images", type=_count, default=50_000)
-    parser.add_argument("--seeds", type=_count, default=4)
+    parser.add_argument("--epochs", type=count, default=30)
+    parser.add_argument("--images", type=count, default=50_000)
+    parser.add_argument("--seeds", type=count, default=4)
     parser.add_argument("--device", default="cpu")
     print(f"{_run(parser.parse_args(arguments))}: written")
     return 0

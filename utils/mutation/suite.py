@@ -8,7 +8,6 @@ Every mutation runs in a process of its own and with a store of its own: what is
 nor any grid point that a reader's notebooks would find computed.
 """
 
-import argparse
 import json
 import multiprocessing
 import multiprocessing.pool
@@ -33,7 +32,8 @@ from utils.mutation import patches
 from utils.mutation.register import registry
 from utils.mutation.replay import play
 from utils.pipeline.parameters import check, declared
-from utils.processes.commands import command, described
+from utils.processes.commands import command
+from utils.processes.options import Options, count, described
 from utils.processes.environment import PINNED
 
 __all__ = ["faults", "main", "processes", "suite"]
@@ -182,12 +182,12 @@ def _digest(task: dict) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status: 0 if every check saw what it must, 1 if one did not."""
-    parser = argparse.ArgumentParser(prog="python -m utils.mutation.suite", description=described(__doc__, 0))
+    parser = Options(prog="python -m utils.mutation.suite", description=described(__doc__, 0))
     parser.add_argument(
         "names", nargs="*", help="mutations to run; all by default, and in the long form kept as evidence"
     )
     parser.add_argument("--form", choices=("short", "long"), default="long")
-    parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
+    parser.add_argument("--jobs", type=count, default=1, help="processes at a time")
     options = parser.parse_args(arguments)
     mutations, _ = registry()
     if unknown := set(options.names) - set(mutations):
