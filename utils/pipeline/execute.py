@@ -17,6 +17,7 @@ from utils.fingerprint import code_fingerprint, digest, files_fingerprint, reach
 from utils.pipeline.parameters import ParameterError, check, declared, profile_overrides
 from utils.processes.environment import PINNED
 from utils.processes.kernel import own_kernel
+from utils.processes.memory import peak_of_children
 
 __all__ = ["CELL_TIMEOUT", "PINNED", "NotebookFailed", "faults", "notebook_fingerprint", "resolve", "run"]
 
@@ -156,7 +157,8 @@ def run(
     started = time.monotonic()
     try:
         try:
-            executed = _executed(notebook, temporary, values, cell_timeout)
+            with peak_of_children() as peak:
+                executed = _executed(notebook, temporary, values, cell_timeout)
             wrong = faults(executed)
             if wrong:
                 raise RuntimeError("; ".join(wrong))
@@ -165,6 +167,7 @@ def run(
                 "profile": profile,
                 "parameters": values,
                 "seconds": round(time.monotonic() - started, 1),
+                "memory": peak.megabytes,
                 "ran": provenance.facts(str(values.get("device", "cpu"))),
             }
             # Papermill's record of temporary and absolute paths would differ on every machine.
