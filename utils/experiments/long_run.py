@@ -13,6 +13,7 @@ import pandas as pd
 from utils.experiments.archive import Table, keep
 from utils.experiments.sweep import sweep
 from utils.experiments.trial import ARMS, trial
+from utils.fingerprint import made_by
 from utils.processes.commands import command
 from utils.processes.options import Options, count, described
 
@@ -42,6 +43,7 @@ def _run(options: argparse.Namespace) -> Path:
         for depth in options.depths
         for arm in options.arms
     ]
+    code = made_by(Path(__file__))  # as it is when it starts
     table = sweep(trial, grid, jobs=1 if options.device == "cuda" else None, description=options.name)
     curves = [
         {"arm": row.arm, "depth": row.depth, "seed": row.seed, "epoch": epoch, "loss": loss, "gap_before": before, "gap_after": after}
@@ -54,6 +56,7 @@ def _run(options: argparse.Namespace) -> Path:
         options.name,
         {name: Table(name, frame).frame for name, frame in (("runs", table), ("curves", pd.DataFrame(curves)))},
         device=options.device,
+        code=code,
         command="python -m utils.experiments.long_run " + " ".join(sys.argv[1:]),
     )
 
