@@ -1,7 +1,9 @@
 """Builds where something is otherwise: language, git, processors, another environment, another build, signals."""
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +29,18 @@ def shown(root):
     claims = json.loads((root / "_build" / "claims.json").read_text(encoding="utf-8"))
     pages = {path.name: path.read_bytes() for path in (root / "_build" / "html").rglob("*.html")}
     return {name: value for name, value in claims.items() if name not in TIMES}, pages.keys()
+
+
+def digests(root):
+    """Of all that a reader is shown, but for how many seconds it took; of notebooks, of their outputs."""
+    html, executed = root / "_build" / "html", root / "_build" / "executed"
+    kinds = (".html", ".css", ".svg", ".inv", ".csv")
+    contents = {str(path.relative_to(html)): path.read_bytes() for path in html.rglob("*") if path.suffix in kinds}
+    contents["book/intro.html"] = re.sub(rb"\d+ s( \(.+ min\))?<", b"<", contents["book/intro.html"])
+    for path in executed.iterdir():
+        cells = nbformat.read(path, as_version=4).cells
+        contents[path.name] = repr([cell.get("outputs") for cell in cells]).encode()
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
 def heard():
@@ -139,6 +153,7 @@ def test_two_builds_in_one_clone(built, tmp_path):
         said.count("2 to run, 0 unchanged") == said.count("0 to run, 2 unchanged") == said.count("pages unchanged") == 1
     )
     assert shown(root) == shown(built)
+    assert digests(root) == digests(built), "to the byte"
 
 
 def of(root):
@@ -222,3 +237,12 @@ def test_jobs_are_a_positive_number(given, capsys):
     with pytest.raises(SystemExit) as status:
         main(["--jobs", given])
     assert status.value.code == 2 and "--jobs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["-1", "010", "1_0", "two", "../1", "٣"])
+def test_a_seed_is_a_whole_number(given, capsys):
+    from utils.build import main
+
+    with pytest.raises(SystemExit) as status:
+        main([f"--seed={given}"])
+    assert status.value.code == 2 and f"{given!r}, expected a whole number" in capsys.readouterr().err

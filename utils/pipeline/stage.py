@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from utils import claims
 from utils.claims import RECORD, display
 from utils.claims.items import Item
 from utils.claims.register import registry
@@ -26,6 +27,9 @@ from utils.plotting.swatches import swatches
 from utils.processes.environment import isolated
 
 __all__ = ["BuildFailed", "as_json", "composed", "render", "stage", "write"]
+
+# What programs that read claims.json may rely on; a test holds both together.
+SCHEMA = Path(claims.__file__).with_name("claims.schema.json")
 
 
 class BuildFailed(RuntimeError):
@@ -101,6 +105,7 @@ def stage(out: Path, executed: list[Path], made: dict, chosen: list[Item], repos
     for path in executed:
         _copy(path, tree / "notebooks" / path.name)
     write(tree / "book" / "_static" / "claims.json", as_json(made))
+    _copy(SCHEMA, tree / "book" / "_static" / SCHEMA.name)
     _write_figures(tree / "book" / "_static" / "figures", executed)
     _generate(tree, out, executed, made, chosen)
     if repository:
