@@ -61,4 +61,5 @@ from utils.theory.stationary import (
     second_moment,
     spectral_ratio,
     stationary_isometry_gap,
+    surviving_rank,
 )

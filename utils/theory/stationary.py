@@ -51,6 +51,7 @@ __all__ = [
     "second_moment",
     "spectral_ratio",
     "stationary_isometry_gap",
+    "surviving_rank",
 ]
 
 #: Mean of the Tracy–Widom law of real symmetric matrices, that of the greatest eigenvalue at a spectrum's soft edge.
@@ -768,6 +769,41 @@ def critical_width(batch_size: int, *, centered: bool = False) -> float:
     n = _dimensions(batch_size, centered, least=4)
     constant, inverse = CRITICAL_WIDTH_FITTED
     return n**2 / 4 + 11 * n / 12 + constant + inverse / n
+
+
+def surviving_rank(batch_size: int, width: float) -> int:
+    """Number of dimensions that a batch keeps at infinite depth: the largest m ≤ n whose critical width is at most d.
+
+    Derived as :func:`critical_width` is. Each dimension that is lost leaves a chain of one fewer, with a critical width that is
+    smaller. The eigenvalues that are left are those of the stationary chain of m samples.
+
+    Parameters
+    ----------
+    batch_size : int
+        n.
+    width : float
+        d.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If fewer than four dimensions survive, where the formula is no guide.
+
+    Examples
+    --------
+    >>> surviving_rank(32, 300), surviving_rank(32, 128)
+    (32, 20)
+    """
+    kept = [m for m in range(4, batch_size + 1) if critical_width(m) <= width]
+    if not kept:
+        raise ValueError(
+            f"width={width}: fewer than four dimensions survive, expected at least {critical_width(4):.1f}"
+        )
+    return kept[-1]
 
 
 def gaussian_limit_covariance(batch_size: int) -> NDArray[np.float64]:
