@@ -45,11 +45,10 @@ def measured(record: dict) -> str:
     found = record["measured"]
     other = found["compared with"]
     unit = f"\N{NO-BREAK SPACE}{found['unit']}" if found["unit"] else ""
-    most = f" ± {number(other['tolerance'])}" if other["tolerance"] is not None else ""
-    value = within(found["value"], *found["interval"])
-    return f"{found['quantity']} {value}{unit}, {other['name']} {number(other['value'])}{most}".replace(
-        " ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
-    )
+    most = other["tolerance"]
+    beside = number(other["value"]) if most is None else _plus_minus(other["value"], most)
+    told = f"{found['quantity']} {within(found['value'], *found['interval'])}{unit}, {other['name']} {beside}"
+    return told.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
 
 
 def within(value: float, low: float, high: float) -> str:
@@ -59,9 +58,13 @@ def within(value: float, low: float, high: float) -> str:
         return number(value)
     if min(high - value, value - low) < 0.9 * half:
         return f"{number(value)} {_range(low, high)}"
+    return _plus_minus(value, half)
+
+
+def _plus_minus(value: float, half: float) -> str:
     first = f"{half:.0e}"
     digits = (first[0] == "1") - int(first[2:])
-    if not 0 <= digits <= 6:
+    if not 0 <= digits <= 6 or half < 1e-4 * abs(value):
         return f"{number(value)} ± {number(half)}"
     return f"{value:,.{digits}f} ± {half:,.{digits}f}".replace("-", "−")
 
