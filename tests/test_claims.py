@@ -3,6 +3,7 @@
 import json
 import re
 
+import jsonschema
 import numpy as np
 import pytest
 import yaml
@@ -228,6 +229,8 @@ def test_a_shown_verdict_is_a_card_and_a_line_and_escapes_what_it_shows():
     )
     assert set(f"{promised} controls notebook anchor".split()) < set(verdict.record())
     assert "evidence" not in verdict.record()
+    schema = json.loads((ROOT / "utils" / "claims" / "claims.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(json.loads(json.dumps(verdict.record())), schema | schema["$defs"]["claim"])
 
 
 def test_a_card_is_made_without_what_a_notebook_does_not_need():

@@ -308,7 +308,9 @@ def executed(tmp_path):
         content = nbformat.read(path, as_version=4)
         for cell, (kind, data, metadata) in zip(content.cells[2:], shown, strict=True):
             cell.update(metadata=metadata, outputs=[nbformat.v4.new_output("display_data", data={kind: data})])
-        content.metadata |= {"companion": {"seconds": seconds, "ran": provenance.facts() | {"date": end[:10]}}}
+        content.metadata |= {
+            "companion": {"seconds": seconds, "memory": 400, "ran": provenance.facts() | {"date": end[:10]}}
+        }
         nbformat.write(content, path)
         return path
 
@@ -333,7 +335,10 @@ def test_a_build_is_described_by_its_notebooks(executed):
     assert made["date"] == "2026-01-03" and made["seconds"] == {"01_a": 60.0, "02_b": 30.0} and made["threads"] == 1
     table = report.run(made | {"device": "<fast> machine"}, report.titles(paths))
     assert links(table) == ["../notebooks/01_a.html", "../notebooks/02_b.html"] and "&lt;fast&gt; machine" in table
-    assert rows(table)[-2:] == [["02_b", "30 s"], ["All of them, one after the other", "90 s (1.5 min)"]]
+    assert rows(table)[-2:] == [
+        ["02_b", "30 s", "400 MB"],
+        ["All of them, one after the other", "90 s (1.5 min)", "400 MB"],
+    ]
 
 
 def test_kept_measurements_of_speed_are_shown():

@@ -64,7 +64,7 @@ def within(value: float, low: float, high: float) -> str:
 def _plus_minus(value: float, half: float) -> str:
     first = f"{half:.0e}"
     digits = (first[0] == "1") - int(first[2:])
-    if not 0 <= digits <= 6 or half < 1e-4 * abs(value):
+    if not (0 <= digits <= 6 and 1e-4 * abs(value) <= half) or value == 0:
         return f"{number(value)} ± {number(half)}"
     return f"{value:,.{digits}f} ± {half:,.{digits}f}".replace("-", "−")
 

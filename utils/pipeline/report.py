@@ -258,7 +258,7 @@ def describe(profile: str, executed: list[Path], *, threads: int) -> dict:
     -------
     dict
         ``profile``, :func:`utils.provenance.facts` as it was where and when the notebooks ran (``date`` is the last one's), but
-        for ``commit``, this one's, which judges; ``threads``; ``seconds`` and ``ran`` of each notebook, by name.
+        for ``commit``, this one's, which judges; ``threads``; ``seconds``, ``memory`` (the most that it held, in MB) and ``ran`` of each notebook, by name.
     """
     runs = {path.stem: nbformat.read(path, as_version=4).metadata for path in executed}
     ran = {name: run["companion"]["ran"] for name, run in runs.items()}
@@ -270,6 +270,7 @@ def describe(profile: str, executed: list[Path], *, threads: int) -> dict:
         "device": "; ".join(sorted({facts["device"] for facts in ran.values()})),
         "threads": threads,
         "seconds": {name: run["companion"]["seconds"] for name, run in runs.items()},
+        "memory": {name: run["companion"]["memory"] for name, run in runs.items()},
         "ran": {name: {"commit": facts["commit"], "date": facts["date"]} for name, facts in ran.items()},
     }
 
