@@ -17,8 +17,10 @@ import yaml
 
 from utils import claims
 from utils.claims import RECORD, display
+from utils.claims.history import history
 from utils.claims.items import Item
 from utils.claims.register import registry
+from utils.experiments import larger
 from utils.files import ROOT, write_atomically
 from utils.fingerprint import digest, files_fingerprint
 from utils.pipeline import publish, report
@@ -170,10 +172,13 @@ def _generate(tree: Path, out: Path, executed: list[Path], made: dict, chosen: l
     )
     records, titles = made["claims"], report.titles(executed)
     write(folder / "counts.md", report.counts(chosen, records))
-    write(folder / "overview.html", report.overview(chosen, records))
+    judged = larger.judged()
+    write(folder / "overview.html", report.overview(chosen, records, judged))
     write(folder / "filters.html", report.filters(chosen, records, titles))
     for part, ours in (("paper", False), ("ours", True)):
-        write(folder / f"ledger_{part}.html", report.ledger_table(chosen, records, registry(), ours=ours))
+        kept = {"larger": judged, "unjudged": larger.unjudged()}
+        write(folder / f"ledger_{part}.html", report.ledger_table(chosen, records, registry(), ours=ours, **kept))
+    write(folder / "changes.html", report.changes(history()))
     write(folder / "error_budget.md", report.budget(records))
     write(folder / "run.html", report.run(made, titles))
     if shown := report.picture(executed[0]):
