@@ -309,7 +309,7 @@ def beside_limit(
 
 
 def zero_crossing(drifts: Mapping[int, np.ndarray]) -> np.ndarray:
-    """Width at which a drift vanishes, between two widths, as numbers whose mean is the estimate, one a run.
+    """Width at which a drift vanishes, between two widths, as one number per run, whose mean is the estimate.
 
     Width times drift is nearly linear in the width, so it is interpolated. The estimate is a ratio; what is returned is its
     linearization around the means, run by run, so that the spread of the numbers is that of the estimate.
