@@ -83,7 +83,16 @@ def test_bad_usage_exits_2_and_writes_nothing(source, out, refused, arguments, w
 
 
 @pytest.mark.parametrize(
-    ("given", "out"), [("no.ipynb", "o.ipynb"), ("in/n.ipynb", "in/n.ipynb"), ("in/n.ipynb", "o.txt")]
+    ("given", "out"),
+    [
+        ("no.ipynb", "o.ipynb"),
+        ("in/n.ipynb", "in/n.ipynb"),
+        ("in/n.ipynb", "o.txt"),
+        ("in/n.ipynb", ".ipynb"),
+        ("in/n.ipynb", f"{'x' * 300}.ipynb"),
+        (f"{'x' * 300}.ipynb", "o.ipynb"),
+        ("in/n.ipynb", "\udcff.ipynb"),
+    ],
 )
 def test_paths_that_cannot_be_right_exit_2(source, tmp_path, refused, given, out):
     before = source.read_bytes()

@@ -153,12 +153,12 @@ def run(
         ``output`` is then untouched.
     """
     notebook, output = Path(notebook), Path(output)
-    if not notebook.is_file():
-        raise ParameterError(f"no notebook at {notebook}")
-    if output.suffix != ".ipynb" or output.is_dir():
-        raise ParameterError(f"OUTPUT {output}: expected the path of a file that ends in .ipynb")
-    failed = output.with_suffix(".failed.ipynb")
-    _see_that_nothing_is_lost(notebook, output, failed)
+    failed = output.with_suffix(".failed.ipynb") if output.name else output
+    try:
+        _see_that_paths_can_be(notebook, output)
+        _see_that_nothing_is_lost(notebook, output, failed)
+    except OSError as error:
+        raise ParameterError(f"{error.filename}: {error.strerror}") from None
     if not (cell_timeout >= 1 and cell_timeout in (math.inf, cell_timeout // 1)):
         raise ParameterError(f"--cell-timeout {cell_timeout}: expected whole seconds, at least 1, or inf for no limit")
     values = resolve(notebook, profile, parameters or {})
@@ -234,9 +234,26 @@ def _literal(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
+def _see_that_paths_can_be(notebook: Path, output: Path) -> None:
+    """Refuse paths that no notebook can have, and those whose bytes are no text, which a notebook cannot record."""
+    if not notebook.is_file():
+        raise ParameterError(f"no notebook at {notebook}")
+    if output.suffix != ".ipynb" or output.is_dir():
+        raise ParameterError(f"OUTPUT {output}: expected the path of a file that ends in .ipynb")
+    for path in (notebook, output):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise ParameterError(f"{str(path)!r}: expected a path in UTF-8") from None
+
+
 def _see_that_nothing_is_lost(notebook: Path, output: Path, failed: Path) -> None:
     """Refuse paths where a run would replace or remove a notebook that no run has written: a source, or the input."""
     for path in (output, failed):
+        if path.is_symlink():
+            raise ParameterError(
+                f"OUTPUT {output}: {path} is a symbolic link, which the run would replace; name a file"
+            )
         if not path.exists():
             continue
         if path.samefile(notebook):
