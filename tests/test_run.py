@@ -138,6 +138,12 @@ def test_faults_finds_half_run_notebooks():
     assert faults(nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_code_cell("2")])) == ["cell 1 was not run"]
 
 
+def test_processors_that_are_no_number_are_named_before_anything_runs(source, out, refused, monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "two")
+    status, said = refused(source, out)
+    assert status == 2 and "LOKY_MAX_CPU_COUNT='two'" in said and not out.parent.exists()
+
+
 @pytest.mark.slow
 def test_no_kernel_is_interrupted_when_its_notebook_is_done(tmp_path, out):
     """A child that notes every interrupt notes none. (Such a kernel may print a traceback on its way out.)"""

@@ -16,7 +16,7 @@ from utils.claims.register import content, registry
 from utils.files import clear_stale, temporary_beside
 from utils.fingerprint import code_fingerprint, digest, files_fingerprint, is_todays, made_by, reached
 from utils.pipeline.parameters import ParameterError, check, declared, profile_overrides
-from utils.processes.environment import PINNED
+from utils.processes.environment import PINNED, processors
 from utils.processes.kernel import own_kernel
 from utils.processes.memory import peak_of_children
 
@@ -163,6 +163,10 @@ def run(
         raise ParameterError(f"--cell-timeout {cell_timeout}: expected whole seconds, at least 1, or inf for no limit")
     values = resolve(notebook, profile, parameters or {})
     fingerprint, code = notebook_fingerprint(notebook, values), made_by(notebook)
+    try:
+        processors()  # what cannot be told afterwards is said before
+    except ValueError as error:
+        raise ParameterError(str(error)) from None
 
     temporary = _room_for(output)
     started = time.monotonic()
