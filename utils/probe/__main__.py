@@ -7,7 +7,6 @@ Exit 0: the table and the sentences are printed. Exit 2: bad usage. Exit 1: the 
 is printed.
 """
 
-import argparse
 import pkgutil
 import traceback
 
@@ -16,7 +15,8 @@ import torch
 
 from utils.probe.diagnosis import diagnose
 from utils.probe.table import probe
-from utils.processes.commands import command, described
+from utils.processes.commands import command
+from utils.processes.options import Options, described, whole
 
 __all__ = ["main", "report"]
 
@@ -50,12 +50,12 @@ def report(table: pd.DataFrame) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m utils.probe", description=described(__doc__, 1))
+    parser = Options(prog="python -m utils.probe", description=described(__doc__, 1))
     parser.add_argument("factory", metavar="package.module:factory")
-    parser.add_argument("--batch", type=int, default=32, metavar="N", help="samples; 32 by default")
-    parser.add_argument("--shape", type=int, nargs="+", metavar="D", help="of one sample, such as 3 32 32")
+    parser.add_argument("--batch", type=whole, default=32, metavar="N", help="samples; 32 by default")
+    parser.add_argument("--shape", type=whole, nargs="+", metavar="D", help="of one sample, such as 3 32 32")
     parser.add_argument("--per", default="sample", choices=("sample", "position"))
-    parser.add_argument("--seed", type=int, default=0, help="of torch, before the factory is called")
+    parser.add_argument("--seed", type=whole, default=0, help="of torch, before the factory is called")
     options = parser.parse_args(arguments)
     if options.batch < 2 or min(options.shape or [1]) < 1:
         parser.error(
