@@ -6,16 +6,18 @@ would change: the build judges anew from there, so a margin or a wording costs n
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
+from functools import partial
 
 from utils.claims import display
 from utils.claims.register import entry, published
 from utils.stats.intervals import compare, least_slack, worst_deviation
 from utils.stats.measurement import Measurement, Summary
+from utils.stats.rules import RATES
 
 __all__ = ["RECORD", "Verdict", "again", "judge"]
 
 RECORD = "companion-claim"  #: The key of an output's metadata under which a shown card carries what was measured.
-RULES = {"slack": least_slack, "deviation": worst_deviation}
+KINDS = {"slack": least_slack, "deviation": worst_deviation}
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class Verdict:
 
     Attributes
     ----------
-    id, item, statement, published, kind, alpha, expected : as in the registry
+    id, item, statement, published, kind, rule, alpha, expected : as in the registry
+    rate : {"guaranteed", "nominal"}
+        What ``alpha`` is worth: whether a theorem holds it at these sample sizes, or calibration does.
     verdict : {"supported", "refuted", "inconclusive"}
     wanted : str
         The outcome the registry commits to.
@@ -64,6 +68,8 @@ class Verdict:
     expected: tuple[float | None, float | None]
     published: str
     kind: str
+    rule: str
+    rate: str
     seeds: int
     cells: int
     vacuous: int
@@ -91,6 +97,7 @@ def judge(
     *,
     controls: Mapping[str, Sequence[Measurement | Summary]],
     scale: str,
+    entries: Mapping[str, dict] | None = None,
 ) -> Verdict:
     """Judge a claim and its controls by the registry's rule for it.
 
@@ -104,6 +111,8 @@ def judge(
         The same for each control the registry names, by its name there.
     scale : str
         The setting of the experiment, as a reader would say it.
+    entries : mapping of str to dict, optional
+        A made-up registry, as :mod:`utils.claims.calibration` has one; the book's by default.
 
     Returns
     -------
@@ -129,7 +138,7 @@ def judge(
     >>> [judge("lemma7", [one], controls=controls, scale="made up").verdict for one in (ours, wrong, even)]
     ['supported', 'refuted', 'inconclusive']
     """
-    claim = entry(claim_id)
+    claim = entry(claim_id) if entries is None else entries[claim_id]
     if set(controls) != set(claim["controls"]):
         raise ValueError(
             f"claim {claim_id!r}: controls {sorted(controls)}, the registry has {sorted(claim['controls'])}"
@@ -139,10 +148,10 @@ def judge(
     }:
         raise ValueError(f"claim {claim_id!r}: measurements must carry exactly the registry's published values")
 
-    rule = RULES[claim["kind"]]
+    estimated = partial(KINDS[claim["kind"]], alpha=claim["alpha"], rule=claim["rule"])
     expected = tuple(claim["expected"])
-    estimate = rule(measured, claim["alpha"])
-    judged = {name: rule(controls[name], claim["alpha"]) for name in claim["controls"]}
+    estimate = estimated(measured)
+    judged = {name: estimated(controls[name]) for name in claim["controls"]}
     return Verdict(
         id=claim_id,
         item=claim["item"],
@@ -154,6 +163,8 @@ def judge(
         expected=expected,
         published=claim["published"],
         kind=claim["kind"],
+        rule=claim["rule"],
+        rate=RATES[claim["rule"]],
         seeds=estimate.samples,
         cells=estimate.settings,
         vacuous=estimate.vacuous,
@@ -183,7 +194,8 @@ def judge(
 
 
 def _rows(measured: Sequence[Measurement | Summary]) -> list[list]:
-    return [list(astuple(one.summary() if isinstance(one, Measurement) else one)) for one in measured]
+    summaries = [one.summary() if isinstance(one, Measurement) else one for one in measured]
+    return [[list(x) if isinstance(x, tuple) else x for x in astuple(one)] for one in summaries]
 
 
 def again(evidence: dict) -> Verdict:

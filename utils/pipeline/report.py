@@ -138,6 +138,8 @@ def budget(records: list[dict], *, largest: int = 5) -> str:
         rest=rows[largest:],
         intervals=sum(row["intervals"] for row in rows),
         total=collect.error_budget(records),
+        guaranteed=collect.error_budget(records, "guaranteed"),
+        nominal=collect.error_budget(records, "nominal"),
         most=collect.BUDGET,
     )
 
