@@ -186,17 +186,23 @@ def test_ids_are_unique_in_the_whole_ledger():
 
 
 def test_the_error_budget_adds_up_and_counts_are_those_of_the_records():
-    many = [record("a", alpha=0.001), record("b", alpha=0.01, rate="guaranteed"), record("c", alpha=0.002)]
+    many = [record("a", alpha=0.001), record("b", alpha=0.01, rule="median", rate="guaranteed")]
+    many.append(record("c", alpha=0.002))
     text = report.budget(many, largest=1)
     assert collect.error_budget(many) == pytest.approx(2 * 0.013)
     assert "3 claims" in text and "6 intervals" in text and "**0.026**" in text
     assert "**0.02** of it is guaranteed, **0.006** nominal" in text
-    first, last = [line for line in text.splitlines() if line.startswith("|")][2:]
+    first, last = [line for line in text.splitlines() if line.startswith("|")][2:4]
     assert (
         "claim-b" in first
         and first.endswith("| guaranteed | 0.02 |")
         and last == "| the other 2 claims | 4 | | | 0.006 |"
     )
+
+    medians, means = text.splitlines()[-2:]
+    assert medians.startswith("| median | guaranteed | ") and means.startswith("| mean | nominal | ")
+    assert [[f"claim-{name}" in row for name in "abc"] for row in (medians, means)] == [[0, 1, 0], [1, 0, 1]]
+    assert medians.endswith("(10) | 0.02 |"), "with its samples and its share"
 
     chosen = [THEOREM, Item("Rate", "r", ours=True, claims=("rate",))]
     made = [record(), record("thm1.stated", "refuted"), record("rate", "inconclusive", controls=[])]

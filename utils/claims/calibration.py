@@ -26,6 +26,11 @@ class Law(NamedTuple):
     median : float
     least, limit : float
         The ends of its range.
+
+    Examples
+    --------
+    >>> LAWS["one of two outcomes"].draw(np.random.default_rng(0), (5,)).tolist()
+    [-1.0, 1.0, 1.0, 1.0, -1.0]
     """
 
     draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]

@@ -36,6 +36,11 @@ class Reach(NamedTuple):
     Attributes
     ----------
     center, low, high : float
+
+    Examples
+    --------
+    >>> Reach(0.5, 0.25, 0.75).low
+    0.25
     """
 
     center: float
