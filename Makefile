@@ -17,7 +17,7 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: moved help book test lint check test-faults test-book mutation bench lab hooks lock clean distclean
+.PHONY: moved help book test lint check test-faults test-book mutation bench links lab hooks lock clean distclean
 
 help:
 	@echo "make book [PROFILE=fast|cifar|paper]  run every notebook, judge every claim, build _build/html/index.html"
@@ -29,6 +29,7 @@ help:
 	@echo "make test-book                        the built book in a browser: offline, accessible, every link, the explorer"
 	@echo "make mutation                         break one thing at a time and judge again, at full size (an hour)"
 	@echo "make bench                            the sampler's speed against direct simulation, as ratios"
+	@echo "make links                            ask every address that a page of the built book leads to"
 	@echo "make lab                              JupyterLab on the notebooks"
 	@echo "make hooks                            install the pre-commit hooks: the same checks at every commit"
 	@echo "make lock [UPGRADE=1]                 resolve pyproject.toml into requirements.txt; take newer releases"
@@ -78,6 +79,10 @@ mutation: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m utils.experiments.benchmark
+
+links: $(READY)
+	@[ -d _build/stage ] || { echo "make links reads what make book has built: run that first" >&2; exit 1; }
+	@PYTHONPATH=. $(BIN)/python -c 'import sys; from jupyter_book.cli.main import main; sys.argv = "jupyter-book build _build/stage --path-output _build/links --builder linkcheck".split(); main()'
 
 lint: $(READY)
 	@$(BIN)/python -m ruff check .

@@ -3,6 +3,7 @@
 import json
 import re
 
+import jsonschema
 import pytest
 from books import CLAIMS, book, notebook, run
 
@@ -48,9 +49,23 @@ def test_verdicts_and_pages_are_where_interfaces_say(built):
     assert (one["id"], one["verdict"], one["controls"][0]["verdict"]) == ("one", "supported", "refuted")
     assert claims["threads"] == 1 and claims["cores"] >= 1 and claims["device"]
     assert set(claims["seconds"]) == {"first", "second"} and all(value > 0 for value in claims["seconds"].values())
+    assert set(claims["memory"]) == {"first", "second"} and all(
+        30 < value < 2000 for value in claims["memory"].values()
+    )
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", claims["date"])
     assert (built / "_build" / "html" / "index.html").exists()
     assert {p.name for p in (built / "_build" / "executed").iterdir()} == {"first.ipynb", "second.ipynb"}
+
+
+def test_claims_json_is_of_the_schema_beside_it_and_a_misspelt_field_is_not(built):
+    static = built / "_build" / "html" / "_static"
+    claims, schema = (json.loads((static / f"claims{end}.json").read_text()) for end in ("", ".schema"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(claims, schema)
+    (one,) = claims["claims"]
+    for wrong in ({"claims": [one | {"sclae": "small"}]}, {"claims": [one | {"verdict": "yes"}]}, {"claim": [one]}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(claims | wrong, schema)
 
 
 def test_every_verdict_on_a_page_leads_to_the_card_that_shows_it(built):

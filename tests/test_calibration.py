@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from utils.claims import calibration
-from utils.claims.calibration import LAWS, at_most, misses, outcomes, resampled
-from utils.experiments import archive
+from utils.experiments import archive, calibration
+from utils.experiments.calibration import LAWS, at_most, misses, outcomes, resampled
 from utils.stats import rules
 from utils.stats.intervals import mean_and_interval
 

@@ -1,10 +1,10 @@
 """Build the book: ``python -m utils.build [--profile P] [--seed S] [--jobs N]``; see :mod:`utils.pipeline.build`."""
 
-import argparse
 import sys
 import time
 
 from utils.processes.commands import command
+from utils.processes.options import Options, count, whole
 
 __all__ = ["main"]
 
@@ -15,17 +15,15 @@ def main(arguments: list[str] | None = None) -> int:
     from utils.pipeline.build import BuildFailed, build, other_seed
     from utils.pipeline.parameters import PROFILES
 
-    parser = argparse.ArgumentParser(prog="python -m utils.build", description=__doc__)
+    parser = Options(prog="python -m utils.build", description=__doc__)
     parser.add_argument("--profile", default="fast", choices=PROFILES)
     parser.add_argument(
-        "--seed", type=int, help="judge the whole book on another seed and say what differs; publish nothing"
+        "--seed", type=whole, help="judge the whole book on another seed and say what differs; publish nothing"
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="processes at a time; the processors you may use by default"
+        "--jobs", type=count, metavar="N", help="processes at a time; the processors you may use by default"
     )
     options = parser.parse_args(arguments)
-    if options.jobs is not None and options.jobs < 1:
-        parser.error(f"--jobs {options.jobs}: expected a positive number of processes")
     started = time.monotonic()
     try:
         if options.seed is not None:

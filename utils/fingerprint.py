@@ -4,13 +4,13 @@ import ast
 import hashlib
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from utils.files import ROOT
 from utils.processes.environment import installed
 
-__all__ = ["code_fingerprint", "digest", "files_fingerprint", "reached"]
+__all__ = ["code_fingerprint", "digest", "files_fingerprint", "is_todays", "made_by", "reached"]
 
 
 def digest(value: object) -> str:
@@ -55,8 +55,40 @@ def code_fingerprint(*sources: Path, stop: str | None = None) -> str:
         hour to compute outlives a change of how figures look.
     """
     files, _ = reached(*sources, stop=stop)
-    inside = {path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name: path for path in files}
-    return digest([{name: _content(path) for name, path in inside.items()}, _environment(ROOT / "requirements.txt")])
+    return digest([_contents(files), _environment(ROOT / "requirements.txt")])
+
+
+def made_by(*sources: Path) -> dict:
+    """What a result that is kept says of the code that made it, wherever that ran.
+
+    Parameters
+    ----------
+    *sources : Path
+        Python files or notebooks.
+
+    Returns
+    -------
+    dict
+        ``of``, the names of the sources in the project, and ``fingerprint``, the digest of them and of all that they can
+        reach of the companion's code.
+    """
+    files, _ = reached(*sources)
+    return {"of": sorted(map(_name, sources)), "fingerprint": digest(_contents(files))}
+
+
+def is_todays(code: dict) -> bool:
+    """Whether the code that made a result, as :func:`made_by` says, is the code that there is."""
+    sources = [ROOT / name for name in code["of"]]
+    return all(path.is_file() for path in sources) and made_by(*sources) == code
+
+
+def _name(path: Path) -> str:
+    path = Path(path).resolve()
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+
+
+def _contents(files: Iterable[Path]) -> dict[str, str]:
+    return {_name(path): _content(path) for path in files}
 
 
 def _environment(pins: Path) -> list[object]:

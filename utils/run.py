@@ -5,12 +5,12 @@ with a wrong name, type or range; nothing was written. Exit 1: the notebook fail
 lies beside it as ``*.failed.ipynb``.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
-from utils.processes.commands import command, described
+from utils.processes.commands import command
+from utils.processes.options import Options, described
 
 __all__ = ["main"]
 
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     from utils.pipeline.execute import CELL_TIMEOUT, NotebookFailed, run
     from utils.pipeline.parameters import PROFILES, ParameterError
 
-    parser = argparse.ArgumentParser(prog="python -m utils.run", description=described(__doc__, 1))
+    parser = Options(prog="python -m utils.run", description=described(__doc__, 1))
     parser.add_argument("notebook", type=_path)
     parser.add_argument("output", type=_path)
     parser.add_argument("--profile", default="fast", choices=PROFILES)

@@ -119,7 +119,7 @@ def test_kept_results_replace_nothing_but_kept_results(tmp_path, monkeypatch, na
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     with pytest.raises(ValueError, match=f"evidence '{name}'"):
-        archive.keep(name, {}, device="cpu")
+        archive.keep(name, {}, device="cpu", code=None)
     assert mine.read_text() == "mine"
 
 

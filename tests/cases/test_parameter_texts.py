@@ -1,5 +1,7 @@
 """``-p width 010``, ``1:30``, a parameter given twice; ``-p rate 1e-3``, ``-p rates "[0.001, 1]"``; the same in profiles."""
 
+import importlib
+
 import pytest
 from books import notebook
 
@@ -110,6 +112,24 @@ def test_a_parameter_given_twice(source, tmp_path, capsys):
         main([str(source), str(tmp_path / "o.ipynb"), "-p", "width", "5", "-p", "width", "6"])
     assert error.value.code == 2 and "-p width is given twice, 5 and 6" in capsys.readouterr().err
     assert not (tmp_path / "o.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "given"),
+    [
+        ("run", ["n.ipynb", "o.ipynb", "--profile", "cifar", "--profile", "fast"]),
+        ("run", ["n.ipynb", "o.ipynb", "--cell-timeout", "60", "--cell-timeout=90"]),
+        ("build", ["--jobs", "2", "--jobs", "2"]),
+        ("build", ["--profile", "paper", "--prof", "fast"]),
+        ("build", ["--seed", "1", "--seed", "2"]),
+        ("claims.compare", ["a", "b", "--how", "x", "--how", "y"]),
+    ],
+    ids=str,
+)
+def test_an_option_given_twice(command, given, capsys):
+    with pytest.raises(SystemExit) as error:
+        importlib.import_module(f"utils.{command}").main(given)
+    assert error.value.code == 2 and "is given twice" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

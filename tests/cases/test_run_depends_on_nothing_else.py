@@ -1,6 +1,7 @@
 """What a run gives does not depend on the user's environment or configuration."""
 
 import json
+import re
 
 import nbformat
 import pytest
@@ -8,6 +9,7 @@ from books import notebook, run
 
 from utils.experiments.sweep import store_directory
 from utils.files import ROOT
+from utils.networks.data import DataUnavailable, images
 from utils.processes.environment import isolated
 from utils.run import main
 
@@ -102,6 +104,18 @@ def test_of_paths_only_the_tilde_is_expanded(tmp_path, monkeypatch, path):
     assert (tmp_path / path.replace("~/", "home/")).is_file()
     monkeypatch.setenv("COMPANION_STORE", "~/store")
     assert store_directory() == tmp_path / "home" / "store"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("~/data", "/home/of/data"), ("$HOME/{data}*", f"{ROOT}/$HOME/{{data}}*"), ("a ~", f"{ROOT}/a ~")],
+)
+def test_of_companion_data_only_the_tilde_is_expanded(monkeypatch, given, meant):
+    monkeypatch.setenv("HOME", "/home/of")
+    monkeypatch.setenv("COMPANION_DATA", given)
+    images.cache_clear()
+    with pytest.raises(DataUnavailable, match=re.escape(f"{meant}/cifar-10-batches-py/data_batch_1")):
+        images("cifar10")
 
 
 def test_the_users_figure_style_is_not_the_books():

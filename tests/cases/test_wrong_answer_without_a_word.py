@@ -151,4 +151,4 @@ def test_what_is_twice_in_a_registry_is_refused_and_not_the_last_taken(tmp_path)
 def test_judge_refuses_what_it_cannot_judge():
     controls = {name: [FINE] for name in registry()["lemma7"]["controls"]}
     with pytest.raises(ValueError, match=r"'c'.*error=-1\.0"):
-        judge("lemma7", [Measurement("c", 0.9, 0.5, error=-1.0)], controls=controls, scale="made up")
+        judge("lemma7", {"c": [Measurement("c", 0.9, 0.5, error=-1.0)]}, controls=controls, scope="data: made up")

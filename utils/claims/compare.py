@@ -5,7 +5,6 @@ compared. Exit 0: every verdict, controls included, is the same in both (with ``
 Exit 1: not so. Exit 2: nothing to compare. ``--keep`` adds the comparison, under a name, to ``book/agreement.json``.
 """
 
-import argparse
 import json
 import math
 import sys
@@ -15,13 +14,14 @@ import nbformat
 
 from utils.claims import collect
 from utils.files import ROOT
-from utils.processes.commands import command, described
+from utils.processes.commands import command
+from utils.processes.options import Options, described
 from utils.provenance import processor, versions
 
 __all__ = ["compare", "differences", "main", "summary"]
 
 KEPT = ROOT / "book" / "agreement.json"
-TIMES = ("date", "seconds", "ran")  # of a build: when it ran and how long it took, not what came out
+TIMES = ("date", "seconds", "memory", "ran")  # of a build: when it ran and what it took, not what came out
 
 
 def compare(first: list[dict], second: list[dict]) -> list[dict]:
@@ -159,7 +159,7 @@ def _keep(name: str, how: str, rows: list[dict], notebooks: list[str], first: di
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m utils.claims.compare", description=described(__doc__, 1))
+    parser = Options(prog="python -m utils.claims.compare", description=described(__doc__, 1))
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
     parser.add_argument("--exact", action="store_true", help="every field must be the same, times aside")

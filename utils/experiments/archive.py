@@ -4,7 +4,6 @@
 folder ``notebooks/evidence/NOTEBOOK.PROFILE/``: a CSV file each, and ``provenance.json``.
 """
 
-import argparse
 import io
 import json
 import math
@@ -17,8 +16,11 @@ from pathlib import Path
 import pandas as pd
 
 from utils import claims, provenance
+from utils.claims import display
 from utils.files import ROOT
-from utils.processes.commands import command, described
+from utils.fingerprint import is_todays
+from utils.processes.commands import command
+from utils.processes.options import Options, described
 
 __all__ = ["RECORD", "Table", "describe", "keep", "load", "main", "verdicts"]
 
@@ -63,7 +65,15 @@ def _read(csv) -> pd.DataFrame:
     return pd.read_csv(csv, keep_default_na=False, na_values=["NaN"])
 
 
-def keep(name: str, tables: dict[str, pd.DataFrame], *, device: str, ran: dict | None = None, **run: object) -> Path:
+def keep(
+    name: str,
+    tables: dict[str, pd.DataFrame],
+    *,
+    device: str,
+    code: dict | None,
+    ran: dict | None = None,
+    **run: object,
+) -> Path:
     """Write tables with their provenance: all of them, or what was there stays.
 
     Parameters
@@ -73,6 +83,8 @@ def keep(name: str, tables: dict[str, pd.DataFrame], *, device: str, ran: dict |
     tables : dict of str to DataFrame
     device : {"cpu", "cuda"}
         Where it ran, see ``utils.provenance.facts``.
+    code : dict or None
+        That of the sources that computed them, see ``utils.fingerprint.made_by``; ``None`` if nobody noted it.
     ran : dict, optional
         What was recorded of that when it ran; this process, here and now, by default.
     **run
@@ -94,7 +106,8 @@ def keep(name: str, tables: dict[str, pd.DataFrame], *, device: str, ran: dict |
         fresh.mkdir()
         for table, frame in tables.items():
             (fresh / f"{table}.csv").write_text(_written(frame), encoding="utf-8")
-        about = json.dumps((ran or provenance.facts(device)) | run, indent=1, ensure_ascii=False)
+        noted = {} if code is None else {"code": code}
+        about = json.dumps((ran or provenance.facts(device)) | noted | run, indent=1, ensure_ascii=False)
         (fresh / "provenance.json").write_text(about + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         return fresh.rename(folder)
@@ -162,7 +175,7 @@ def verdicts(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def describe(provenance: dict) -> str:
-    """Where kept numbers come from, in a sentence for beside a figure.
+    """Where kept numbers come from, and whether today's code made them, in sentences for beside a figure.
 
     Parameters
     ----------
@@ -181,8 +194,14 @@ def describe(provenance: dict) -> str:
     """
     return (
         f"Not computed in this build: run on {provenance['date']} at commit {(provenance['commit'] or 'unknown')[:10]} "
-        f"({provenance['device']}; torch {provenance['versions']['torch']}) with `{provenance['command']}`."
+        f"({provenance['device']}; torch {provenance['versions']['torch']}) with `{provenance['command']}`. {_age(provenance)}"
     )
+
+
+def _age(provenance: dict) -> str:
+    if "code" not in provenance:
+        return "Whether the code is still the same is unknown: it was made before fingerprints were kept."
+    return f"The code that made it {'is' if is_todays(provenance['code']) else 'has changed since: it is older than'} today's."
 
 
 def _from_notebook(path: Path) -> Path:
@@ -201,20 +220,24 @@ def _from_notebook(path: Path) -> Path:
     tables = {m[RECORD]["name"]: _read(io.StringIO(m[RECORD]["csv"])) for m in shown if RECORD in m}
     records = [claims.again(m[claims.RECORD]).record() for m in shown if claims.RECORD in m]
     columns = ["id", "item", "verdict", "wanted", "estimate", "low", "high", "scale"]
-    rows = [record | dict(zip(("low", "high"), record["interval"], strict=True)) for record in records]
+    rows = [
+        record | dict(zip(("low", "high"), record["interval"], strict=True), scale=display.scope(record))
+        for record in records
+    ]
     return keep(
         f"{source.stem}.{run['profile']}",
         tables | {"claims": pd.DataFrame(rows, columns=columns)},
         command=f"python -m utils.run notebooks/{source.name} OUTPUT --profile {run['profile']}",
         device=run["parameters"].get("device", "cpu"),
         parameters=run["parameters"],
+        code=run.get("code"),
         ran=run.get("ran"),
     )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m utils.experiments.archive", description=described(__doc__, 0))
+    parser = Options(prog="python -m utils.experiments.archive", description=described(__doc__, 0))
     parser.add_argument("executed", type=Path, help="an executed notebook, whose tables and verdicts are kept")
     try:
         print(f"{_from_notebook(parser.parse_args(arguments).executed)}: written")

@@ -13,7 +13,9 @@ import pandas as pd
 from utils.experiments.archive import Table, keep
 from utils.experiments.sweep import sweep
 from utils.experiments.trial import ARMS, trial
-from utils.processes.commands import command, described
+from utils.fingerprint import made_by
+from utils.processes.commands import command
+from utils.processes.options import Options, count, described
 
 __all__ = ["main"]
 
@@ -41,6 +43,7 @@ def _run(options: argparse.Namespace) -> Path:
         for depth in options.depths
         for arm in options.arms
     ]
+    code = made_by(Path(__file__))  # as it is when it starts
     table = sweep(trial, grid, jobs=1 if options.device == "cuda" else None, description=options.name)
     curves = [
         {"arm": row.arm, "depth": row.depth, "seed": row.seed, "epoch": epoch, "loss": loss, "gap_before": before, "gap_after": after}
@@ -53,14 +56,9 @@ def _run(options: argparse.Namespace) -> Path:
         options.name,
         {name: Table(name, frame).frame for name, frame in (("runs", table), ("curves", pd.DataFrame(curves)))},
         device=options.device,
+        code=code,
         command="python -m utils.experiments.long_run " + " ".join(sys.argv[1:]),
     )
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:12]) and text[0] != "0"):
-        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number of at least 1")
-    return int(text)
 
 
 def _rate(text: str) -> float:
@@ -71,15 +69,15 @@ def _rate(text: str) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m utils.experiments.long_run", description=described(__doc__, 0))
+    parser = Options(prog="python -m utils.experiments.long_run", description=described(__doc__, 0))
     parser.add_argument("name", help="of the folder, NOTEBOOK.WHAT")
-    parser.add_argument("--width", type=_count, required=True)
-    parser.add_argument("--depths", type=_count, nargs="+", required=True)
+    parser.add_argument("--width", type=count, required=True)
+    parser.add_argument("--depths", type=count, nargs="+", required=True)
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), required=True)
     parser.add_argument("--rate", type=_rate, default=0.01)
-    parser.add_argument("--epochs", type=_count, default=30)
-    parser.add_argument("--images", type=_count, default=50_000)
-    parser.add_argument("--seeds", type=_count, default=4)
+    parser.add_argument("--epochs", type=count, default=30)
+    parser.add_argument("--images", type=count, default=50_000)
+    parser.add_argument("--seeds", type=count, default=4)
     parser.add_argument("--device", default="cpu")
     print(f"{_run(parser.parse_args(arguments))}: written")
     return 0

@@ -8,7 +8,6 @@ Every mutation runs in a process of its own and with a store of its own: what is
 nor any grid point that a reader's notebooks would find computed.
 """
 
-import argparse
 import json
 import multiprocessing
 import multiprocessing.pool
@@ -28,13 +27,14 @@ from utils.claims.register import DATA
 from utils.experiments import archive
 from utils.experiments.sweep import store_directory
 from utils.files import ROOT, write_atomically
-from utils.fingerprint import code_fingerprint, digest, files_fingerprint
+from utils.fingerprint import code_fingerprint, digest, files_fingerprint, made_by
 from utils.mutation import patches
 from utils.mutation.register import registry
 from utils.mutation.replay import play
 from utils.pipeline.parameters import check, declared
-from utils.processes.commands import command, described
+from utils.processes.commands import command
 from utils.processes.environment import PINNED
+from utils.processes.options import Options, count, described
 
 __all__ = ["faults", "main", "processes", "suite"]
 
@@ -182,12 +182,12 @@ def _digest(task: dict) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status: 0 if every check saw what it must, 1 if one did not."""
-    parser = argparse.ArgumentParser(prog="python -m utils.mutation.suite", description=described(__doc__, 0))
+    parser = Options(prog="python -m utils.mutation.suite", description=described(__doc__, 0))
     parser.add_argument(
         "names", nargs="*", help="mutations to run; all by default, and in the long form kept as evidence"
     )
     parser.add_argument("--form", choices=("short", "long"), default="long")
-    parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
+    parser.add_argument("--jobs", type=count, default=1, help="processes at a time")
     options = parser.parse_args(arguments)
     mutations, _ = registry()
     if unknown := set(options.names) - set(mutations):
@@ -195,11 +195,15 @@ def main(arguments: list[str] | None = None) -> int:
     if elsewhere := set(options.names) - {task["mutation"] for task in _tasks(options.form)}:
         parser.error(f"{', '.join(elsewhere)}: not run in the {options.form} form, it would prove nothing")
     os.environ.update({"TQDM_DISABLE": "1"} | PINNED)
+    notebooks = {ROOT / "notebooks" / f"{task['notebook']}.ipynb" for task in _tasks(options.form)}
+    code = made_by(Path(__file__), *notebooks)  # as it is when it starts
     results = ROOT / "_build" / "mutation" if options.form == "long" else None
     rows = suite(options.form, only=options.names or None, jobs=options.jobs, results=results)
     if options.form == "long" and not options.names:
         table = pd.DataFrame(rows, columns=COLUMNS).map(_rounded)
-        kept = archive.keep("11_checking_the_checks.mutation", {"rows": table}, device="cpu", command="make mutation")
+        kept = archive.keep(
+            "11_checking_the_checks.mutation", {"rows": table}, device="cpu", code=code, command="make mutation"
+        )
         print(f"{kept}: written")
     wrong = faults(rows, mutations)
     print("\n".join(wrong) or "every check saw what it must")

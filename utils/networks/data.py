@@ -1,7 +1,7 @@
 """Real images: scikit-learn's digits, embedded, and CIFAR-10, from a copy at hand or downloaded once.
 
 CIFAR-10 is read in its official Python form, ``cifar-10-batches-py/``, from the directory ``COMPANION_DATA`` names
-(relative paths start at the project root); without that variable it is downloaded from its authors' page into the
+(relative paths start at the project root, ``~`` is expanded); without that variable it is downloaded from its authors' page into the
 user's cache. Either way every file is checked against the published digest before it is unpickled.
 
 Sources: *digits* is the test half of the optical recognition data of Alpaydin and Kaynak (1998), UCI repository, CC BY
@@ -206,8 +206,8 @@ def _resized(x: Tensor, channels: int, side: int) -> Tensor:
 def _cifar10(name: str, test: bool) -> list[dict]:
     if name != "cifar10":
         raise ValueError(f"name={name!r}, expected 'digits' or 'cifar10'")
-    root = os.environ.get("COMPANION_DATA")
-    folder = (ROOT / root if root else _downloaded()) / "cifar-10-batches-py"
+    given = os.environ.get("COMPANION_DATA")
+    folder = (ROOT / os.path.expanduser(given) if given else _downloaded()) / "cifar-10-batches-py"
     return [_opened(folder / file, digest) for file, digest in (CIFAR10_TEST if test else CIFAR10).items()]
 
 

@@ -162,7 +162,8 @@ def _is_current(path: Path, digest: str) -> bool:
         notebook = nbformat.read(path, as_version=4)
     except Exception:  # missing, truncated or corrupt: run it again rather than trust it
         return False
-    return notebook.metadata.get("companion", {}).get("fingerprint") == digest and not faults(notebook)
+    made = notebook.metadata.get("companion", {})
+    return made.get("fingerprint") == digest and "memory" in made and not faults(notebook)
 
 
 def _execute(
@@ -200,8 +201,8 @@ def _execute(
         status = runners.run(command, environment)
         if status is None:
             return None
-        outcome = "done" if status == 0 else "FAILED"
-        print(f"{source.stem}: {outcome} in {time.monotonic() - started:.0f} s", flush=True)
+        took = f"in {time.monotonic() - started:.0f} s"
+        print(f"{source.stem}: {_done(result, took) if status == 0 else f'FAILED {took}'}", flush=True)
         return None if status == 0 else source.stem
 
     runners = _Runners()
@@ -216,6 +217,11 @@ def _execute(
     if failed:
         raise BuildFailed(f"{', '.join(failed)} failed (messages above); the book was left as it was")
     return results
+
+
+def _done(result: Path, took: str) -> str:
+    held = nbformat.read(result, as_version=4).metadata["companion"]["memory"]
+    return f"done {took}, {held:,} MB at most"
 
 
 class _Runners:

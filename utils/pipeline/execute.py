@@ -1,5 +1,6 @@
 """Run one notebook strictly: parameters checked first, the result in place only if it is complete and clean."""
 
+import json
 import math
 import os
 import time
@@ -13,10 +14,11 @@ import papermill
 from utils import provenance
 from utils.claims.register import content, registry
 from utils.files import clear_stale, temporary_beside
-from utils.fingerprint import code_fingerprint, digest, files_fingerprint, reached
+from utils.fingerprint import code_fingerprint, digest, files_fingerprint, is_todays, made_by, reached
 from utils.pipeline.parameters import ParameterError, check, declared, profile_overrides
 from utils.processes.environment import PINNED
 from utils.processes.kernel import own_kernel
+from utils.processes.memory import peak_of_children
 
 __all__ = ["CELL_TIMEOUT", "PINNED", "NotebookFailed", "faults", "notebook_fingerprint", "resolve", "run"]
 
@@ -64,8 +66,8 @@ def notebook_fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
     -------
     str
         Hexadecimal; changes with the code cells, the parameters, the code they can reach and the packages it runs on
-        (:func:`utils.fingerprint.code_fingerprint`), what they read of the registry, kept results beside the notebook, and
-        whether ``COMPANION_DATA`` is set (its contents are checked against digests when read).
+        (:func:`utils.fingerprint.code_fingerprint`), what they read of the registry, kept results beside the notebook and
+        whether today's code made them, and whether ``COMPANION_DATA`` is set (its contents are checked against digests when read).
     """
     _, names = reached(notebook, stop=JUDGED)
     return digest(
@@ -75,9 +77,19 @@ def notebook_fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
             code_fingerprint(notebook, stop=JUDGED),
             _read_of_registry(names),
             files_fingerprint(notebook.parent, f"evidence/{escape(notebook.stem)}.*/*", "matplotlibrc"),
+            _kept_by_todays_code(notebook),
             bool(os.environ.get("COMPANION_DATA")),
         ]
     )
+
+
+def _kept_by_todays_code(notebook: Path) -> dict[str, bool]:
+    """Of each kept result beside a notebook, whether its code is today's: the text beside its figure says so."""
+    found = {}
+    for path in notebook.parent.glob(f"evidence/{escape(notebook.stem)}.*/provenance.json"):
+        with suppress(ValueError, LookupError):  # the notebook will say what is wrong with it
+            found[path.parent.name] = is_todays(json.loads(path.read_text(encoding="utf-8"))["code"])
+    return found
 
 
 def _read_of_registry(names: set[str]) -> object:
@@ -150,13 +162,14 @@ def run(
     if not (cell_timeout >= 1 and cell_timeout in (math.inf, cell_timeout // 1)):
         raise ParameterError(f"--cell-timeout {cell_timeout}: expected whole seconds, at least 1, or inf for no limit")
     values = resolve(notebook, profile, parameters or {})
-    fingerprint = notebook_fingerprint(notebook, values)
+    fingerprint, code = notebook_fingerprint(notebook, values), made_by(notebook)
 
     temporary = _room_for(output)
     started = time.monotonic()
     try:
         try:
-            executed = _executed(notebook, temporary, values, cell_timeout)
+            with peak_of_children() as peak:
+                executed = _executed(notebook, temporary, values, cell_timeout)
             wrong = faults(executed)
             if wrong:
                 raise RuntimeError("; ".join(wrong))
@@ -164,7 +177,9 @@ def run(
                 "fingerprint": fingerprint,
                 "profile": profile,
                 "parameters": values,
+                "code": code,
                 "seconds": round(time.monotonic() - started, 1),
+                "memory": peak.megabytes,
                 "ran": provenance.facts(str(values.get("device", "cpu"))),
             }
             # Papermill's record of temporary and absolute paths would differ on every machine.

@@ -6,13 +6,13 @@ written the address into every notebook's first cell. A notebook that is opened 
 Only the standard library is needed here.
 """
 
-import argparse
 import os
 import re
 import sys
 from pathlib import Path
 
 from utils.processes.commands import command
+from utils.processes.options import Options
 from utils.provenance import commit
 
 __all__ = ["BRANCH", "address", "main", "revision", "stamped", "with_buttons"]
@@ -107,7 +107,7 @@ def with_buttons(config: dict, repository: str) -> dict:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Options(
         prog="python -m utils.pipeline.publish",
         description="Write the address into every notebook of a checkout, in place: not in your own, see .ci/live.",
     )

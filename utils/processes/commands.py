@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["alone", "command", "described", "ignore_signals"]
+__all__ = ["alone", "command", "ignore_signals"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -77,11 +77,6 @@ def alone(lock: Path, what: str) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
-
-
-def described(documentation: str | None, paragraph: int = 0) -> str | None:
-    """A paragraph of a module's docstring, for a command's help; ``None`` where Python leaves docstrings out."""
-    return documentation.split("\n\n")[paragraph] if documentation else None
 
 
 def ignore_signals() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes a second to load, in every command
 
 from utils.stats.measurement import Measurement, Summary
-from utils.stats.rules import reach
+from utils.stats.rules import Reach, reach
 
 __all__ = ["Estimate", "compare", "edges", "least_slack", "mean_and_interval", "worst_deviation"]
 
@@ -42,6 +42,10 @@ class Estimate:
         Independent samples in the smallest one; 0 for computed numbers.
     where : str
         Label of the setting that decides.
+    deciding : Summary
+        That setting.
+    around : Reach
+        What was measured there, a mean or a median, and its interval, one of those that hold together.
 
     Examples
     --------
@@ -58,6 +62,8 @@ class Estimate:
     vacuous: int
     samples: int
     where: str
+    deciding: Summary
+    around: Reach
 
 
 def _summaries(measured: Measured) -> list[Summary]:
@@ -67,11 +73,11 @@ def _summaries(measured: Measured) -> list[Summary]:
     return summaries
 
 
-def _reaches(measured: list[Summary], rule: str, alpha: float) -> tuple[np.ndarray, int]:
-    """Center, low and high end of each measurement, in rows, and the smallest number of samples."""
+def _reaches(measured: list[Summary], rule: str, alpha: float) -> tuple[list[Reach], int]:
+    """Interval of each measurement, and the smallest number of samples."""
     if not 0 < alpha < 1:
         raise ValueError(f"alpha={alpha!r}, expected a probability in (0, 1)")
-    found = np.array([reach(one, rule, alpha / len(measured)) for one in measured]).T
+    found = [reach(one, rule, alpha / len(measured)) for one in measured]
     return found, min((one.samples for one in measured if one.error is None), default=0)
 
 
@@ -178,7 +184,8 @@ def least_slack(measured: Measured, alpha: float, *, rule: str = "mean") -> Esti
     telling = [one for one in measured if not one.vacuous]
     if not telling:
         raise ValueError("every bound is vacuous: nothing can be judged; go wider or take a better start")
-    (center, low, high), samples = _reaches(telling, rule, alpha)
+    reaches, samples = _reaches(telling, rule, alpha)
+    center, low, high = np.array(reaches).T
     target = np.array([one.target for one in telling])
     slack = target - center
     tightest = int(np.argmin(slack))
@@ -190,6 +197,8 @@ def least_slack(measured: Measured, alpha: float, *, rule: str = "mean") -> Esti
         vacuous=len(measured) - len(telling),
         samples=samples,
         where=telling[tightest].label,
+        deciding=telling[tightest],
+        around=reaches[tightest],
     )
 
 
@@ -226,7 +235,7 @@ def worst_deviation(measured: Measured, alpha: float, *, rule: str = "mean") -> 
     measured = _summaries(measured)
     reaches, samples = _reaches(measured, rule, alpha)
     unit = np.array([one.tolerance for one in measured])
-    center, low, high = (reaches - np.array([one.target for one in measured])) / unit
+    center, low, high = (np.array(reaches).T - np.array([one.target for one in measured])) / unit
     deviation = np.abs(center)
     worst = int(np.argmax(deviation))
     return Estimate(
@@ -237,6 +246,8 @@ def worst_deviation(measured: Measured, alpha: float, *, rule: str = "mean") -> 
         vacuous=0,
         samples=samples,
         where=measured[worst].label,
+        deciding=measured[worst],
+        around=reaches[worst],
     )
 
 

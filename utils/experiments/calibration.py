@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
-from utils.claims.verdict import Verdict, judge
+from utils.claims import Verdict, judge
 from utils.stats.measurement import Measurement
 
 __all__ = ["LAWS", "Law", "at_most", "misses", "outcomes", "resampled", "shares"]
@@ -145,7 +145,7 @@ def _judged(kind: str, rule: str, alpha: float, measured: list[Measurement]) -> 
     expected = [0.0, None] if kind == "slack" else [0.0, 1.0]
     texts = {"item": "made up", "statement": "", "published": "", "notebook": "", "verdict": "supported"}
     claim = texts | {"kind": kind, "rule": rule, "expected": expected, "alpha": alpha, "controls": {}}
-    return judge("made up", measured, controls={}, scale="", entries={"made up": claim})
+    return judge("made up", {"sample": measured}, controls={}, scope="data: made up", entries={"made up": claim})
 
 
 def shares(found: list[str]) -> dict[str, float]:
