@@ -71,7 +71,7 @@ def test_presets_are_links_and_back_goes_back(site, visit):
 
 
 def test_the_film_of_eigenvalues_plays_pauses_and_follows_the_width(site, visit):
-    page = visit(site + EXPLORER + "#n16-d1024-depth60-runs10-digits")
+    page = visit(site + EXPLORER + "#n8-d256-depth60-runs4-digits")
     page.wait_for_selector(DONE)
     at = part(page, "at")
     assert at.input_value() == "60" and "0 % of the eigenvalues are at zero" in part(page, "law").inner_text()
@@ -82,14 +82,14 @@ def test_the_film_of_eigenvalues_plays_pauses_and_follows_the_width(site, visit)
     assert 3 < held < 60 and part(page, "play").inner_text() == "Play"
     page.wait_for_timeout(400)
     assert int(at.input_value()) == held
-    # The knob in d/n² turns the width: at its lower end the batch loses most of its rank.
+    # The knob in d/n² turns the width: at its lower end the batch loses half of its rank.
     part(page, "share").fill("0")
     page.wait_for_selector(DONE)
-    assert setting(page)["d"] == "16" and part(page, "share-value").inner_text() == "0.0625"
-    assert re.search(r"deep enough, \d of 16 dimensions survive", part(page, "law").inner_text())
+    assert setting(page)["d"] == "8" and part(page, "share-value").inner_text() == "0.125"
+    assert re.search(r"deep enough, \d of 8 dimensions survive", part(page, "law").inner_text())
     part(page, "share").fill("100")
     page.wait_for_selector(DONE)
-    assert setting(page)["d"] == "16384" and "c = 0.00391" in part(page, "law").inner_text()
+    assert setting(page)["d"] == "4096" and "c = 0.00391" in part(page, "law").inner_text()
     assert page.complaints == []
 
 

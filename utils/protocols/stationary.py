@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from utils.chains.linear import bn_chain
+from utils.chains.nonlinear import activation_chain
 from utils.metrics import gram, orthogonality_gap, spectrum
 from utils.seeding import checked_generator
 from utils.stats.measurement import Measurement
@@ -15,6 +16,7 @@ from utils.theory.limits import expected_square_gap, gap_floor, local_rate, spec
 from utils.theory.stationary import floor_dimension, gaussian_limit_covariance, normalized_wishart_root, spectral_ratio
 
 __all__ = [
+    "activated_spectra",
     "beside_limit",
     "beside_quarters",
     "entries_of_limit",
@@ -131,6 +133,50 @@ def spectra(n: int, width: int, **setting) -> Tensor:
     (torch.Size([4, 50, 8]), True)
     """
     return n * torch.stack([spectrum(r) for r in layers(n, width, **setting)])
+
+
+def activated_spectra(
+    n: int,
+    width: int,
+    activations: Mapping[str, Callable[[Tensor], Tensor]],
+    *,
+    runs: int,
+    depth: int,
+    count: int,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    """Spectra of networks with activations and mean-centering, as ``torch.nn.BatchNorm1d`` has it, on n − 1 dimensions.
+
+    Parameters
+    ----------
+    n, width : int
+    activations : mapping of str to callable
+        All are drawn with the same normal variates.
+    runs, depth : int
+        Independent networks of each, from Gaussian batches; layers of each.
+    count : int
+        Layers that are kept, evenly spaced over the second half.
+    generator : torch.Generator
+
+    Returns
+    -------
+    dict of str to Tensor, shape (count, runs, n − 1)
+        By activation: eigenvalues relative to those of a batch that is orthogonal but for the mean; before the activation.
+
+    Examples
+    --------
+    >>> setting = {"runs": 3, "depth": 8, "count": 2, "generator": torch.Generator().manual_seed(0)}
+    >>> {name: lam.shape for name, lam in activated_spectra(4, 64, {"ReLU": torch.relu}, **setting).items()}
+    {'ReLU': torch.Size([2, 3, 3])}
+    """
+    h = torch.randn(len(activations), runs, 4 * n, n, generator=generator, dtype=torch.float64)
+    options = {"centered": True, "row_norm": math.sqrt(n), "draws": torch.float32}
+    chain = activation_chain(h, list(activations.values()), width=width, depth=depth, generator=generator, **options)
+    every = depth // (2 * count)
+    kept = [
+        spectrum(r)[..., :-1] for layer, r in enumerate(chain, 1) if (depth - layer) % every == 0 and 2 * layer > depth
+    ]
+    return dict(zip(activations, (n - 1) * torch.stack(kept[-count:], 1), strict=True))
 
 
 def quarters(lam: Tensor) -> np.ndarray:
