@@ -77,7 +77,9 @@ def one_page(html: Path) -> str:
         article = page.select_one("article.bd-article")
         for element in article.select(SCREEN):
             element.decompose()
-        for folded in article.select("details:not(table details)"):  # the table's are cards of other pages
+        for folded in article.select("table details"):  # what is on the cards of other pages
+            folded.replace_with(folded.summary.text.removesuffix("; details"))
+        for folded in article.select("details"):
             folded["open"] = ""
         for element in article.select("[id]"):
             element["id"] = _id(address, element["id"])
