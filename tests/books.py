@@ -33,7 +33,8 @@ import numpy as np
 from utils.claims import judge
 from utils.stats.measurement import Measurement
 x = np.random.default_rng(seed).normal(size=99) + 9 * (seed == 13)
-judge("one", [Measurement("a", x, 1.0)], controls={"shifted": [Measurement("a", x + 2, 1.0)]}, scale=f"width {width}")
+shifted = {"shifted": [Measurement("a", x + 2, 1.0)]}
+judge("one", {"mean": [Measurement("a", x, 1.0)]}, controls=shifted, scope=f"width: {width}")
 """
 CLAIMS = (FIXTURE / "utils" / "claims" / "data" / "first.yml").read_text()
 

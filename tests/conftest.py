@@ -22,7 +22,7 @@ def generator():
     return torch.Generator().manual_seed(7)
 
 
-LONGEST = ("test_mutation.py", "test_build.py", "test_adding.py", "test_live.py")
+LONGEST = ("test_mutation.py", "test_builds.py", "test_build.py", "test_adding.py", "test_live.py", "test_law.py")
 
 
 def pytest_collection_modifyitems(items):

@@ -1,4 +1,4 @@
-"""What readers read: Markdown of pages and notebooks, captions, alternative texts, statements, and sentences in code."""
+"""What readers read: Markdown of pages and notebooks, captions, alternative texts, statements, and sentences in code, Python's or the page's."""
 
 import ast
 import json
@@ -33,6 +33,14 @@ def _of_notebook(path: Path) -> Iterator[str]:
         yield from (shown[part][key] for part, key in (("figure", "caption"), ("image", "alt")) if part in shown)
 
 
+def _of_script(source: str) -> Iterator[str]:
+    """Sentences in JavaScript: strings with words and spaces in them, without what a template puts in."""
+    code = re.sub(r"/\*.*?\*/|(?<![:'])//[^\n]*", "", source, flags=re.DOTALL)  # no comments
+    for _, text in re.findall(r"""([`"'])((?:\\.|(?!\1).)*)\1""", code, flags=re.DOTALL):
+        if re.search(r"[a-z] [a-z]", text):
+            yield re.sub(r"\$\{[^{}]*\}", "…", text)
+
+
 def _of_values(node: object) -> Iterator[str]:
     if isinstance(node, str) and " " in node:
         yield node
@@ -46,6 +54,7 @@ def prose(path: Path) -> Iterator[str]:
     texts = {
         ".ipynb": lambda: _of_notebook(path),
         ".py": lambda: _of_code(path.read_text(encoding="utf-8")),
+        ".js": lambda: _of_script(path.read_text(encoding="utf-8")),
         ".yml": lambda: _of_values(yaml.safe_load(path.read_text(encoding="utf-8"))),
     }.get(path.suffix, lambda: [path.read_text(encoding="utf-8")])()
     for text in texts:
@@ -58,6 +67,7 @@ def written() -> list[Path]:
         "*.md",
         "book/*.md",
         "book/api/*.md",
+        "book/_static/*.js",
         "notebooks/*.ipynb",
         "utils/**/*.py",
         "utils/claims/data/*.yml",

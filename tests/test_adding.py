@@ -20,6 +20,7 @@ PAGE = (ROOT / "book" / "adding.md").read_text()
 BLOCKS = re.findall(r"```\{code-block\} \w+\n:caption: ([^\n]*)\n\n(.*?)\n```", PAGE, flags=re.S)
 TOLD = re.findall(r"\| ``(.*?)`` \|", PAGE)
 NAME = "12_two_samples"
+SCOPE = "data: made up"
 read = claims.registry  # tests put another in its place
 
 
@@ -58,7 +59,7 @@ def root(tmp_path_factory):
 def test_the_page_leads_to_a_green_build(root):
     done = run(root, "utils.build")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "pair: supported: largest deviation" in done.stdout and "The book is ready" in done.stdout
+    assert "pair: supported: mean square gap 0.005" in done.stdout and "The book is ready" in done.stdout
     assert 'id="claim-pair"' in (root / "_build" / "html" / "notebooks" / f"{NAME}.html").read_text()
     listed = (root / "_build" / "stage" / "book" / "_generated" / "ledger_ours.html").read_text()
     assert f"notebooks/{NAME}.html#claim-pair" in listed
@@ -92,13 +93,20 @@ def test_every_message_on_the_page_is_real(root, tmp_path, monkeypatch):
     # While it is judged.
     monkeypatch.setattr(register, "registry", lambda: registry)
     ours, wrong = (Measurement("width 128", x, target=1.0, error=0.01) for x in (1.0, 3.0))
-    for measured, controls in ((ours, {}), (Measurement("width 128", [1.0] * 7), {"vanilla network": [wrong]})):
+    controls = {"vanilla network": [wrong]}
+    for measured, *rest in (
+        (ours, {}, SCOPE),
+        (Measurement("width 128", [1.0] * 7), controls, SCOPE),
+        (ours, controls, ""),
+    ):
         with pytest.raises(ValueError) as error:
-            claims.judge("pair", [measured], controls=controls, scale="made up")
+            claims.judge("pair", {"gap": [measured]}, **dict(zip(("controls", "scope"), rest, strict=True)))
         seen.append(str(error.value))
     # After.
     for judged in ([], [(wrong, wrong)], [(ours, ours)]):
-        verdicts = [claims.judge("pair", [x], controls={"vanilla network": [y]}, scale="made up") for x, y in judged]
+        verdicts = [
+            claims.judge("pair", {"gap": [x]}, controls={"vanilla network": [y]}, scope=SCOPE) for x, y in judged
+        ]
         seen += collect.discrepancies([verdict.record() for verdict in verdicts], registry, [NAME])
     # The build's own, which stops before it runs anything, and that of the tests.
     toc = root / "_toc.yml"
@@ -109,7 +117,7 @@ def test_every_message_on_the_page_is_real(root, tmp_path, monkeypatch):
     seen.append((ROOT / "tests" / "test_mutation.py").read_text())
 
     assert [line for line in TOLD if line not in "\n".join(seen)] == []
-    assert len(TOLD) == 12
+    assert len(TOLD) == 13
 
 
 def test_the_example_is_in_the_style_of_the_rest(root):

@@ -62,7 +62,7 @@ def test_an_executed_notebooks_tables_and_verdicts_are_kept(folder):
     executed = nbformat.read(notebook(folder / "n.ipynb", "..."), as_version=4)
     row = ["width 8", 0.25, 0.0, 0, 0.5, 1.0, None, 0.01]  # a Summary, as a verdict carries it
     controls = {name: [row] for name in registry()["lemma7"]["controls"]}
-    evidence = {"id": "lemma7", "scale": "small", "measured": [row], "controls": controls}
+    evidence = {"id": "lemma7", "scope": "width: 8", "measured": {"distance": [row]}, "controls": controls}
     for metadata in (archive.Table("t", FRAME[["depth"]])._repr_mimebundle_()[1], {RECORD: evidence}):
         executed.cells[-1].outputs.append(nbformat.v4.new_output("display_data", metadata=metadata))
     made = {"profile": "cifar", "parameters": {"seed": 1}, "code": made_by(SOURCE)}
@@ -74,6 +74,7 @@ def test_an_executed_notebooks_tables_and_verdicts_are_kept(folder):
     assert provenance["code"] == made["code"]
     (judged,) = tables["claims"].to_dict("records")
     assert (judged["id"], judged["verdict"], judged["low"], judged["high"]) == ("lemma7", "supported", 0.24, 0.26)
+    assert judged["scale"] == "width 8"
 
 
 def test_a_notebook_depends_on_its_own_evidence_and_on_no_others(folder):

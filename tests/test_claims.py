@@ -3,12 +3,14 @@
 import json
 import re
 
+import jsonschema
 import numpy as np
 import pytest
 import yaml
 from books import run
 
-from utils.claims import RECORD, again, collect, judge, published, registry
+from utils.claims import RECORD, again, collect, display, judge, published, registry
+from utils.claims.scope import SCOPE as SCOPES
 from utils.files import ROOT
 from utils.stats import text
 from utils.stats.measurement import Measurement
@@ -21,10 +23,13 @@ def around(mean):
     return RNG.normal(mean, 0.01, 100)
 
 
-def judged(mean, control=-1.0, label="width 8", scale="made up"):
+SCOPE = "data: made up"
+
+
+def judged(mean, control=-1.0, label="width 8", quantity="gap", scope=SCOPE):
     """thm1 on made-up samples: slack 1 - mean."""
     controls = {name: [Measurement("control", around(1 - control), 1.0)] for name in THM1["controls"]}
-    return judge("thm1", [Measurement(label, around(mean), 1.0)], controls=controls, scale=scale)
+    return judge("thm1", {quantity: [Measurement(label, around(mean), 1.0)]}, controls=controls, scope=scope)
 
 
 # Judging.
@@ -35,16 +40,89 @@ def test_a_bounded_range_is_refuted_from_above_too_and_published_values_cannot_b
         found = published("fig2a").items()
         return [Measurement(label, around(value + shift), value, factor * unit) for label, (value, unit) in found]
 
-    verdict = judge("fig2a", printed(0), controls={"vanilla network": printed(1)}, scale="made up")
+    verdict = judge("fig2a", {"log gap": printed(0)}, controls={"vanilla network": printed(1)}, scope=SCOPE)
     assert verdict.verdict == "supported" and verdict.controls[0]["verdict"] == "refuted"
     with pytest.raises(ValueError, match="exactly the registry's published values"):
-        judge("fig2a", printed(0, 10), controls={"vanilla network": printed(1, 10)}, scale="")
+        judge("fig2a", {"log gap": printed(0, 10)}, controls={"vanilla network": printed(1, 10)}, scope=SCOPE)
 
 
 def test_controls_must_be_the_registered_ones_and_claims_registered():
     for claim, error, words in (("thm1", ValueError, "the registry has"), ("fig99", KeyError, "fig99")):
         with pytest.raises(error, match=words):
-            judge(claim, [Measurement("width 8", around(0), 1.0)], controls={"another": []}, scale="")
+            judge(claim, {"gap": [Measurement("width 8", around(0), 1.0)]}, controls={"another": []}, scope=SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"scope": ""}, "scope="),
+        ({"scope": "made up"}, "scope="),
+        ({"scope": "width:"}, "scope="),
+        ({"scope": "breadth: 8"}, "some of: data, width"),
+        ({"quantity": ""}, "expected what was measured"),
+        ({"quantity": "[nats]"}, "expected what was measured"),
+    ],
+)
+def test_no_verdict_without_what_was_measured_and_where(said, words):
+    with pytest.raises(ValueError, match=words):
+        judged(0.5, **said)
+    with pytest.raises(ValueError, match="by quantity"):
+        judge(
+            "thm1",
+            [Measurement("width 8", around(0), 1.0)],
+            controls={key: [] for key in THM1["controls"]},
+            scope=SCOPE,
+        )
+
+
+# What a reader sees of the deciding setting.
+
+
+def test_the_deciding_setting_is_shown_in_its_own_unit_beside_what_it_is_compared_with():
+    computed = {
+        "gap": [Measurement("a", 0.25, 0.5, error=0.01)],
+        "loss [nats]": [
+            Measurement("b", 0.375, 0.5, error=0.02),
+            Measurement("vacuous", 0.9, 2.0, limit=1.0, error=0.01),
+        ],
+    }
+    controls = {name: computed["gap"] for name in registry()["lemma7"]["controls"]}
+    verdict = judge("lemma7", computed, controls=controls, scope="width: 8; depth: 3 to 5")
+    bound = {"name": "bound", "value": 0.5, "tolerance": None}
+    assert verdict.where == "b" and verdict.measured == {
+        "quantity": "loss", "unit": "nats", "value": 0.375, "interval": (0.355, 0.395), "compared with": bound,
+    }  # fmt: skip
+    assert verdict.scope == dict.fromkeys(SCOPES) | {"width": 8, "depth": "3 to 5"}
+    assert display.measured(verdict.record()).replace("\N{NO-BREAK SPACE}", " ") == "loss 0.38 ± 0.02 nats, bound 0.5"
+    assert display.scope(verdict.record()) == "width 8, depth 3 to 5"
+
+
+def test_beside_a_published_value_stands_its_tolerance_and_the_interval_is_the_one_that_decides():
+    ((label, (value, tolerance)),) = published("fig2b").items()
+    samples = np.linspace(-0.5, -0.44, 16)
+    controls = {"vanilla network": [Measurement(label, samples + 1, value, tolerance)]}
+    verdict = judge("fig2b", {"slope": [Measurement(label, samples, value, tolerance)]}, controls=controls, scope=SCOPE)
+    assert verdict.measured["compared with"] == {"name": "published", "value": value, "tolerance": tolerance}
+    low, high = verdict.measured["interval"]
+    # Of one setting: its distance from the published value in tolerances is what is judged.
+    assert verdict.interval[1] == pytest.approx(max(abs(low - value), abs(high - value)) / tolerance)
+    assert verdict.scope["seeds"] == 16
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"),
+    [
+        ((-0.467, -0.4741, -0.4599), "−0.467 ± 0.007"),
+        ((-0.467, -0.4813, -0.4527), "−0.467 ± 0.014"),
+        ((1370.2, 1340.2, 1400.2), "1,370 ± 30"),
+        ((5.75e6, 5.75e6 - 1e-3, 5.75e6 + 1e-3), "5.75·10⁶"),
+        ((2e-9, 1e-9, 3e-9), "2·10⁻⁹ ± 1·10⁻⁹"),
+        ((0.5, 0.0, 0.6), "0.5 [0, 0.6]"),
+        ((0.5, 0.5, 0.5), "0.5"),
+    ],
+)
+def test_a_number_has_the_digits_that_its_interval_leaves_it(found, shown):
+    assert display.within(*found).replace("\N{NO-BREAK SPACE}", " ") == shown
 
 
 # Judging anew, from what a shown verdict carries.
@@ -63,7 +141,7 @@ def test_a_verdict_compares_interval_and_range_and_is_the_same_judged_anew_from_
 def test_computed_and_vacuous_measurements_are_judged_anew_too():
     computed = [Measurement("exact", 0.25, 0.5, error=0.01), Measurement("vacuous", 0.25, 2.0, limit=1.0, error=0.01)]
     controls = {name: computed[:1] for name in registry()["lemma7"]["controls"]}
-    first = judge("lemma7", computed, controls=controls, scale="made up")
+    first = judge("lemma7", {"distance": computed}, controls=controls, scope=SCOPE)
     assert again(stored(first)) == first and first.vacuous == 1
 
 
@@ -85,7 +163,7 @@ def test_a_changed_margin_changes_the_verdict_without_a_run(expected, verdict, c
 
 def test_a_changed_error_rate_or_wording_is_followed_without_a_run(monkeypatch):
     first = judged(0.5)
-    for field, value in (("alpha", 1e-9), ("statement", "in other words")):
+    for field, value in (("alpha", 1e-9), ("statement", "in other words"), ("limit", "Not everywhere.")):
         monkeypatch.setitem(THM1, field, value)
         assert again(stored(first)).record()[field] == value
     assert again(stored(first)).interval[0] < first.interval[0]
@@ -121,6 +199,8 @@ def test_the_registry_keeps_the_declared_error_budget():
         ({"controls": {"only positive": "supported"}}, "negative control"),
         ({"verdict": "refuted"}, "positive control"),
         ({"surprise": 1}, "surprise"),
+        ({"limit": ""}, "limit"),
+        ({"limit": ["one", "two"]}, "limit"),
         ({}, r"is in 01_x\.yml too"),
     ],
 )
@@ -136,13 +216,21 @@ def test_a_malformed_registry_is_refused(change, words, tmp_path):
 
 
 def test_a_shown_verdict_is_a_card_and_a_line_and_escapes_what_it_shows():
-    verdict = judged(0.5, label="<script>", scale="a < b")
+    verdict = judged(0.5, label="<script>", quantity="<b>", scope="data: a < b")
     shown = verdict._repr_mimebundle_()[0]
     assert f'id="{verdict.anchor}"' in shown["text/html"] and "supported" in shown["text/plain"]
-    assert "<script>" not in shown["text/html"] and "a &lt; b; 1 setting," in shown["text/html"]
+    assert (
+        "<script>" not in shown["text/html"] and "a &lt; b<" in shown["text/html"] and "&lt;b&gt;" in shown["text/html"]
+    )
+    assert "Limit" not in shown["text/html"] and "Not <i>" not in display.card(verdict.record() | {"limit": "Not <i>"})
     # What claims.json promises of every claim, see design notes.
-    promised = "id item statement verdict estimate interval expected published seeds alpha detectable scale controls notebook anchor"
-    assert set(promised.split()) < set(verdict.record()) and "evidence" not in verdict.record()
+    promised = (
+        "id item statement verdict estimate interval expected published seeds alpha detectable measured scope limit"
+    )
+    assert set(f"{promised} controls notebook anchor".split()) < set(verdict.record())
+    assert "evidence" not in verdict.record()
+    schema = json.loads((ROOT / "utils" / "claims" / "claims.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(json.loads(json.dumps(verdict.record())), schema | schema["$defs"]["claim"])
 
 
 def test_a_card_is_made_without_what_a_notebook_does_not_need():

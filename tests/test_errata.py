@@ -42,7 +42,9 @@ def test_every_claim_that_is_named_is_registered():
 def test_a_link_leads_to_the_card():
     entry = registry()["thm1.stated"]
     measured = [Measurement("made up", [1.0], error=0.0)]
-    record = judge("thm1.stated", measured, controls=dict.fromkeys(entry["controls"], measured), scale="")
+    record = judge(
+        "thm1.stated", {"gap": measured}, controls=dict.fromkeys(entry["controls"], measured), scope="data: made up"
+    )
     html = link("thm1.stated", entry)
     assert f'href="{record.notebook}.html#{record.anchor}"' in html
     assert "refuted" in html and f'id="{record.anchor}"' in record._repr_mimebundle_()[0]["text/html"]

@@ -117,7 +117,8 @@ import numpy as np
 from utils.claims import judge
 from utils.stats.measurement import Measurement
 x = np.random.default_rng(0).normal(size=99)
-judge("one", [Measurement("a", x, bound())], controls={"shifted": [Measurement("a", x + 9, 1.0)]}, scale="made up")
+shifted = {"shifted": [Measurement("a", x + 9, 1.0)]}
+judge("one", {"mean": [Measurement("a", x, bound())]}, controls=shifted, scope="data: made up")
 """
 
 

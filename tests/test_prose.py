@@ -19,6 +19,7 @@ TICS = {
     r"\bis asked of\b": "needs",
     r"\bcan be had\b": "there is",
     r"\bsays nothing\b": "is vacuous",
+    r"(?i)\bcentring\b(?!, |\.printed|\))": "centering",  # the id and streams keep their spelling
 }
 #: Names that are not words: an interface's ids, a function, abbreviations.
 NAMES = "centring,orthogonalising,ot,nd,burnin"

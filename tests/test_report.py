@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from datetime import date
 
 import nbformat
 import pytest
@@ -12,9 +13,13 @@ from bs4 import BeautifulSoup
 
 from utils import provenance
 from utils.claims import collect, display, items, registry
+from utils.claims.history import Change, history
 from utils.claims.items import Item
+from utils.claims.scope import SCOPE
+from utils.experiments import larger
 from utils.files import ROOT
 from utils.pipeline import report
+from utils.stats import text
 
 # The ids that other files rely on, whether judged yet or not.
 PAPERS = (
@@ -25,18 +30,29 @@ OURS = set("rate floor widthlimit vanilla w2radius mechanism price bnfree".split
 THEOREM = Item("Theorem 1", "the gap falls", ours=False, claims=("thm1", "thm1.stated"), found="Holds as proved.")
 
 
+MEASURED = {
+    "quantity": "gap", "unit": "nats", "value": 0.312, "interval": [0.308, 0.316],
+    "compared with": {"name": "bound", "value": 0.812, "tolerance": None},
+}  # fmt: skip
+LARGER = {
+    "data": "CIFAR-10", "profile": "cifar", "verdict": "inconclusive", "estimate": 0.02, "interval": [-0.25, 0.22],
+    "kind": "slack", "scale": "wider", "date": "2026-01-02", "commit": "c" * 40,
+}  # fmt: skip
+
+
 def record(name="thm1", verdict="supported", **changes):
     return {
         "id": name, "item": "Theorem 1, as proved", "statement": "a < b", "verdict": verdict, "wanted": "supported",
         "estimate": 0.5, "interval": [0.4, 0.6], "expected": [0, None], "published": "proved", "kind": "slack", "seeds": 10,
-        "cells": 2, "vacuous": 0, "where": "n = 4", "alpha": 1e-4, "detectable": 0.1, "scale": "small",
+        "cells": 2, "vacuous": 0, "where": "n = 4", "alpha": 1e-4, "detectable": 0.1, "measured": MEASURED, "limit": None,
+        "scope": dict.fromkeys(SCOPE) | {"data": "few", "width": 4096, "seeds": "10 paired"},
         "controls": [{"name": "no BN", "wanted": "refuted", "verdict": "refuted"}], "notebook": "01_rate",
         "anchor": f"claim-{name.replace('.', '-')}",
     } | changes  # fmt: skip
 
 
-def ledger(chosen, *records, claims=None, ours=False):
-    return report.ledger_table(chosen, list(records), claims or {}, ours=ours)
+def ledger(chosen, *records, claims=None, ours=False, **kept):
+    return report.ledger_table(chosen, list(records), claims or {}, ours=ours, **kept)
 
 
 def parsed(html):
@@ -99,7 +115,7 @@ def test_the_overview_links_each_verdict_and_hides_no_claim_that_waits():
     both = report.overview([THEOREM], [proved, printed])
     assert links(both) == ["../notebooks/01_rate.html#claim-thm1", "../notebooks/01_rate.html#claim-thm1-stated"]
     says = ["Theorem 1", "the gap falls"]
-    assert rows(both)[1] == [*says, "✓ supported as proved ✗ refuted as printed", "Holds as proved."]
+    assert rows(both)[1] == ["△ Theorem 1", says[1], "✓ supported as proved ✗ refuted as printed", "Holds as proved."]
     one = rows(report.overview([THEOREM], [proved]))[1]
     assert one == [*says, "✓ supported as proved – not judged thm1.stated", "Holds as proved."]
 
@@ -111,10 +127,86 @@ def test_refuted_rows_are_marked_and_a_supported_opposite_is_not_shown_as_agreem
     one = Item("Remark", "it changes nothing", ours=False, claims=("thm1",), found="It does.")
     opposite = Item("Remark", "it changes nothing", ours=False, claims=("thm1",), against=("thm1",), found="It does.")
     assert mark(one, record()) is None and mark(one, record(verdict="refuted")) == ["against"]
-    assert mark(THEOREM, record(), record("thm1.stated", "refuted")) == ["mixed"]
+    assert mark(THEOREM, record(), record("thm1.stated", "refuted")) == ["limited"]
     assert mark(opposite, record()) == ["against"]
     assert rows(report.overview([opposite], [record()]))[1][2] == "✗ contradicted"
     assert "the opposite of what the item says" in ledger([opposite], record())
+
+
+def test_a_limit_makes_an_item_amber_and_is_said_in_words_wherever_the_item_is():
+    bound = record(limit="Not for a < b.")
+    for shown in (report.overview([THEOREM], [bound]), ledger([THEOREM], bound)):
+        (row,) = parsed(shown)(class_="limited")
+        assert row.find(class_="mark")["aria-label"] == "Limited:" and row.find(class_="mark").text == "△"
+        assert "Limit. Not for a < b." in parsed(shown).text
+    assert "Not for a &lt; b." in display.card(bound) and "Limit" not in display.card(record())
+    for shown in (report.overview([THEOREM], [record()]), ledger([THEOREM], record())):
+        assert not parsed(shown)(class_="limited") and not parsed(shown)(class_="mark")
+    refuted = record(verdict="refuted", limit="Not for a < b.")
+    assert parsed(report.overview([Item("R", "s", ours=False, claims=("thm1",))], [refuted]))(class_="against")
+
+
+def test_a_larger_run_is_in_the_row_of_the_build_and_amber_where_it_came_out_otherwise():
+    for verdict, marked in (("inconclusive", 1), ("supported", 0)):
+        kept = {"thm1": [LARGER | {"verdict": verdict}]}
+        overview = report.overview([THEOREM], [record()], kept)
+        assert f"✓ supported as provedCIFAR-10: {text.MARKS[verdict]} {verdict}" in rows(overview)[1][2]
+        assert links(overview) == ["../notebooks/01_rate.html#claim-thm1", "claims.html#row-thm1"]
+        shown = ledger([THEOREM], record(), larger=kept)
+        assert len(parsed(overview)(class_="limited")) == len(parsed(shown)(class_="limited")) == marked
+        row = " ".join(" ".join(row) for row in rows(shown))
+        assert (
+            f"CIFAR-10 {text.MARKS[verdict]} {verdict}least slack 0.02, interval [−0.25, 0.22]wider; run of 2026-01-02"
+            in row
+        )
+    few = ledger([THEOREM], record(), unjudged={"thm1": ["width 800, 1 seed: loss 1.59 (Xavier)."]})
+    assert "Not judged, too few seeds: width 800, 1 seed" in parsed(few).text and not parsed(few)(class_="limited")
+
+
+def test_kept_runs_are_those_of_registered_claims():
+    judged = larger.judged()
+    assert {name for name, runs in judged.items() for run in runs if run["verdict"] == "inconclusive"} == {
+        "fig5b",
+        "fig7",
+    }
+    assert (
+        set(judged) | set(larger.unjudged()) <= set(registry())
+        and "diverged" in larger.unjudged()["mechanism.sufficient"][0]
+    )
+
+
+# What changed.
+
+
+def test_the_history_names_claims_that_exist_or_were_withdrawn_and_is_shown():
+    changes = history()
+    gone = {name for change in changes if change.changed == "withdrawn" for name in change.claims}
+    assert {name for change in changes for name in change.claims} - gone <= set(registry()) and not gone & set(
+        registry()
+    )
+    shown = report.changes(changes)
+    assert len(rows(shown)) == 1 + len(changes) and "No registered verdict was ever reversed" in shown
+    reversed_ = report.changes([Change(changes[0].date, ("a<",), "verdict", "w", "y")])
+    assert "1 of these changes is a verdict that was reversed" in reversed_ and "a&lt;" in reversed_
+
+
+CHANGE = {"date": date(2026, 1, 2), "claims": ["thm1"], "changed": "range", "what": "Wider.", "why": "Noise."}
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ([CHANGE | {"why": ""}], "none empty"),
+        ([CHANGE | {"because": "x"}], "expected the fields"),
+        ([CHANGE | {"changed": "mood"}], "changed is one of"),
+        ([CHANGE | {"date": "yesterday"}], "YYYY-MM-DD"),
+        ([CHANGE, CHANGE | {"date": date(2026, 1, 3)}], "latest change comes first"),
+    ],
+)
+def test_a_malformed_history_is_refused(entries, words, tmp_path):
+    (tmp_path / "history.yml").write_text(yaml.safe_dump(entries))
+    with pytest.raises(ValueError, match=words):
+        history(tmp_path / "history.yml")
 
 
 def test_a_row_without_a_verdict_says_so_and_why():
@@ -134,9 +226,10 @@ def test_a_row_without_a_verdict_says_so_and_why():
 def test_the_ledger_shows_everything_a_record_holds():
     table = ledger([THEOREM], record())
     assert links(table) == ["../notebooks/01_rate.html#claim-thm1"] and "a < b" not in table
-    text = " ".join(" ".join(row) for row in rows(table))
-    shown = "a < b|proved|0.5|0.6|no BN|as intended|small|2 settings|n = 4|1·10⁻⁴|0.1|thm1.stated".split("|")
-    assert [word for word in shown if word not in text] == []
+    words = " ".join(" ".join(row) for row in rows(table))
+    shown = "a < b|proved|0.5|0.6|no BN|as intended|few, width 4,096, 10 paired seeds|2 settings|n = 4|1·10⁻⁴|0.1|thm1.stated"
+    shown = [*shown.split("|"), "gap 0.312 ± 0.004 nats, bound 0.812"]
+    assert [word for word in shown if word not in words] == [] and "Limit" not in words
     assert rows(ledger([THEOREM], record(), ours=True)) == [["Claim", "What is judged", "Published", "Ours"]]
 
 
@@ -148,7 +241,7 @@ def test_a_control_that_fails_is_seen():
 
 
 def test_a_deviation_says_what_it_is_counted_in():
-    shown = [display.measured(record(kind="deviation", expected=[0, most])) for most in (1, 0.15)]
+    shown = [display.decided(record(kind="deviation", expected=[0, most])) for most in (1, 0.15)]
     assert "largest deviation 0.5 (1 is the tolerance)" in shown[0] and "tolerance" not in shown[1]
 
 

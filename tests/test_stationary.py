@@ -459,7 +459,7 @@ def test_small_and_large_ratios():
 def test_centering_has_one_dimension_less(name):
     function = getattr(theory, name)
     assert function(13, 100, centered=True) == function(12, 100)
-    with pytest.raises(ValueError, match="batch_size=2 with mean-centring: expected at least 3"):
+    with pytest.raises(ValueError, match="batch_size=2 with mean-centering: expected at least 3"):
         function(2, 100, centered=True)
 
 

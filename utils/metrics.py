@@ -217,7 +217,7 @@ def isometry_gap(h: Tensor) -> Tensor:
     -------
     Tensor, shape (...)
         −log n − (1/n) Σ log λ_i, in [0, ∞]: 0 for orthogonal columns of equal norm, ∞ if C is singular, as when n > d or
-        with mean-centring. Eigenvalues below eps² of the largest have no correct digits (:func:`log_least_eigenvalue`).
+        with mean-centering. Eigenvalues below eps² of the largest have no correct digits (:func:`log_least_eigenvalue`).
 
     Raises
     ------

@@ -125,7 +125,7 @@ function companionSampler() {
 
   /**
    * Columns whose Gram matrix is the centered batch's on the n − 1 dimensions orthogonal to the all-ones vector
-   * (Helmert's basis): centring projects the batch there, and every later layer stays, so the centered chain is the
+   * (Helmert's basis): centering projects the batch there, and every later layer stays, so the centered chain is the
    * plain one on these.
    */
   function centered(columns) {
@@ -207,7 +207,7 @@ function companionSampler() {
   }
 
   // ---------------------------------------------------------------- theory
-  /** Orthogonality gap of a spectrum, ‖λ − 1/n‖; dimensions the spectrum does not list (centring's) are zero. */
+  /** Orthogonality gap of a spectrum, ‖λ − 1/n‖; dimensions the spectrum does not list (centering's) are zero. */
   function gap(lam, n = lam.length) {
     return Math.sqrt(lam.reduce((sum, x) => sum + (x - 1 / n) ** 2, (n - lam.length) / n ** 2));
   }

@@ -75,8 +75,8 @@
     ];
     if (centered) {
       words.push(
-        `Centring takes one dimension away, so the gap cannot fall below ${digits(1 / Math.sqrt(n * (n - 1)))}; ` +
-          "Theorem 1 is about BN without centring.",
+        `Centering takes one dimension away, so the gap cannot fall below ${digits(1 / Math.sqrt(n * (n - 1)))}; ` +
+          "Theorem 1 is about BN without centering.",
       );
     } else if (state.bound.some((x) => x !== null)) {
       const layer = state.bound.findIndex((x) => x !== null);
@@ -88,7 +88,7 @@
       const needed = Math.floor(9 * n ** 4 / (1 - 1 / n));
       words.push(
         `Theorem 1's bound is above the largest possible gap, ${digits(sampler.largestGap(n))}, at every layer: here it is vacuous. ` +
-          `For ${n} samples it can speak only at widths above ${number(needed)}, from the best start.`,
+          `For ${n} samples it is non-vacuous only at widths above ${number(needed)}, from the best start.`,
       );
     }
     const least = 10 ** mean(state.least[depth].map(decades));

@@ -12,7 +12,7 @@ def narrowed(page, text):
 
 TYPED = {
     "n^2": "n²", "lambda": "λ", "sqrt": "√", "sqrt(d)": "√d", "d^(-1/2)": "d−1/2", "sigma_min": "σmin",
-    "pi/(pi-1)": "π/(π−1)", "WIDTH LIMIT": "width limit", "mean-centering": "mean-centring",
+    "pi/(pi-1)": "π/(π−1)", "WIDTH LIMIT": "width limit", "mean-centring": "mean-centering",
     "initialization": "initialization",
 }  # fmt: skip
 

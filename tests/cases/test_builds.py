@@ -131,7 +131,6 @@ def test_pip_install_of_another_numpy_is_a_reason_to_run(built, tmp_path):
     (packages / "numpy-9.9.9.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 9.9.9\n")
     assert "2 to run" in said()
     assert shown(root)[0]["versions"]["numpy"] == "9.9.9"
-    assert "0 to run" in said()
 
 
 def test_provenance_is_recorded_where_a_notebook_ran(tmp_path, monkeypatch):
@@ -220,7 +219,7 @@ def test_taskset_and_jobs_say_how_many_notebooks_run_at_a_time(tmp_path, before,
         pytest.skip("no `taskset` here")
     root = book(tmp_path)
     for name in ("first", "second"):  # of each other they see whether the other one is at work
-        look = "import joblib, os, pathlib, time; pathlib.Path('../NAME').touch(); time.sleep(2); print(joblib.cpu_count(), pathlib.Path('../OTHER').exists()); os.remove('../NAME')"
+        look = "import joblib, os, pathlib, time; pathlib.Path('../NAME').touch(); time.sleep(1); print(joblib.cpu_count(), pathlib.Path('../OTHER').exists()); os.remove('../NAME')"
         other = "second" if name == "first" else "first"
         notebook(root / "notebooks" / f"{name}.ipynb", look.replace("NAME", name).replace("OTHER", other))
     command = [*before, sys.executable, "-m", "utils.build", *options]

@@ -51,7 +51,7 @@ def batch_norm(m: Tensor, *, centered: bool = False) -> Tensor:
     TypeError
         If ``m`` is not a floating-point tensor.
     ValueError
-        If ``m`` is empty or not finite, or a row is zero (after centring): BN divides by its norm.
+        If ``m`` is empty or not finite, or a row is zero (after centering): BN divides by its norm.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def bn_chain(
     Notes
     -----
     Exact in law: with C = RᵀR and w ~ N(0, I_n), a row of W H is distributed as x = Rᵀw. Hence
-    C_{ℓ+1} = (1/d) Σ x_i x_iᵀ/‖x_i‖² = Rᵀ A R with A = (1/d) Σ w_i w_iᵀ/‖Rᵀw_i‖², and R_{ℓ+1} = A^{1/2} R. Centring is
+    C_{ℓ+1} = (1/d) Σ x_i x_iᵀ/‖x_i‖² = Rᵀ A R with A = (1/d) Σ w_i w_iᵀ/‖Rᵀw_i‖², and R_{ℓ+1} = A^{1/2} R. Centering is
     a projection of H₀ off the all-ones vector: every later layer stays there. ``h``'s numerical rank, at a tolerance of a
     few machine epsilons, is the batch's rank for good.
 
@@ -152,7 +152,7 @@ def bn_chain(
     if centered:
         h = (distinct(h) - distinct(h).mean(-1, keepdim=True)).expand(h.shape)
         if (torch.linalg.matrix_norm(h) <= 8 * torch.finfo(h.dtype).eps).any():
-            raise ValueError("h: all samples of a batch are equal, so mean-centring leaves nothing to normalize")
+            raise ValueError("h: all samples of a batch are equal, so mean-centering leaves nothing to normalize")
     if method == "direct":
         return _direct(h, width, depth, generator, bn=True, centered=centered)
     r, order = gram_root(h)

@@ -70,7 +70,7 @@ def activation_chain(
 
     Examples
     --------
-    Without mean-centring an odd activation leaves two samples the gap of the width, ReLU one that no width removes:
+    Without mean-centering an odd activation leaves two samples the gap of the width, ReLU one that no width removes:
 
     >>> from utils.metrics import orthogonality_gap
     >>> from utils.seeding import generator_for

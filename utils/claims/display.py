@@ -8,7 +8,7 @@ from pathlib import Path
 
 from utils.stats.text import badge, number, prose
 
-__all__ = ["card", "evidence", "line", "measured", "render"]
+__all__ = ["card", "compared", "decided", "evidence", "line", "measured", "render", "scope", "within"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -26,7 +26,7 @@ def _environment(folder: Path):
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {one.__name__: one for one in (badge, evidence, measured, number, prose)}
+    made.filters |= {one.__name__: one for one in (badge, compared, decided, evidence, measured, number, prose, scope)}
     return made
 
 
@@ -41,23 +41,73 @@ def card(record: dict) -> str:
 
 
 def measured(record: dict) -> str:
-    """Estimate, interval and expected range, as plain text."""
-    what = {"slack": "least slack", "deviation": "largest deviation"}[record["kind"]]
+    """The deciding number in its own unit, with its interval, beside what it is compared with, as plain text."""
+    found = record["measured"]
+    other = found["compared with"]
+    unit = f"\N{NO-BREAK SPACE}{found['unit']}" if found["unit"] else ""
+    most = other["tolerance"]
+    beside = number(other["value"]) if most is None else _plus_minus(other["value"], most)
+    told = f"{found['quantity']} {within(found['value'], *found['interval'])}{unit}, {other['name']} {beside}"
+    return told.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+
+
+def within(value: float, low: float, high: float) -> str:
+    """A number to the digits that its interval leaves it; alone where the interval is too short to be seen."""
+    half = max(high - value, value - low)
+    if half < 1e-4 * abs(value):
+        return number(value)
+    if min(high - value, value - low) < 0.9 * half:
+        return f"{number(value)} {_range(low, high)}"
+    return _plus_minus(value, half)
+
+
+def _plus_minus(value: float, half: float) -> str:
+    first = f"{half:.0e}"
+    digits = (first[0] == "1") - int(first[2:])
+    if not (0 <= digits <= 6 and 1e-4 * abs(value) <= half) or value == 0:
+        return f"{number(value)} ± {number(half)}"
+    return f"{value:,.{digits}f} ± {half:,.{digits}f}".replace("-", "−")
+
+
+def decided(record: dict) -> str:
+    """The estimate that was compared with the expected range, and the setting it comes from, as plain text."""
     unit = " (1 is the tolerance)" if record["kind"] == "deviation" and record["expected"][1] == 1 else ""
-    return f"{what} {number(record['estimate'])}{unit}, interval {_range(*record['interval'])}, expected {_range(*record['expected'])}"
+    return f"{compared(record, unit)}, expected {_range(*record['expected'])}; at: {record['where']}"
+
+
+def compared(record: dict, unit: str = "") -> str:
+    """The estimate of a verdict and its interval, as plain text."""
+    what = {"slack": "least slack", "deviation": "largest deviation"}[record["kind"]]
+    return f"{what} {number(record['estimate'])}{unit}, interval {_range(*record['interval'])}"
 
 
 def _range(low: float | None, high: float | None) -> str:
     return f"[{'−∞' if low is None else number(low)},\N{NO-BREAK SPACE}{number(high)}]"
 
 
+#: How a scope's fields read; numbers have separators.
+SAID = {
+    "data": "{}", "width": "width {}", "depth": "depth {}", "batch size": "batch size {}", "steps": "{} steps",
+    "seeds": "{} seeds", "activation": "{}", "where measured": "{}",
+}  # fmt: skip
+
+
+def scope(record: dict) -> str:
+    """Where a verdict was measured, as plain text; without a number of seeds that :func:`evidence` has too."""
+    told = {name: value for name, value in record["scope"].items() if value is not None}
+    if told.get("seeds") == record["seeds"]:
+        del told["seeds"]
+    said = {name: f"{value:,}" if isinstance(value, int) else value for name, value in told.items()}
+    return ", ".join(SAID[name].format(value) for name, value in said.items()) or "computed"
+
+
 def evidence(record: dict) -> str:
     """What a verdict rests on and how often it would err, as plain text."""
     return (
-        f"{record['scale']}; {record['cells']} setting{'s' if record['cells'] != 1 else ''}"
+        f"{record['cells']} setting{'s' if record['cells'] != 1 else ''}"
         + (f" (and {record['vacuous']} where the bound is vacuous)" if record["vacuous"] else "")
         + (
-            f", at least {record['seeds']} independent runs each; error rate {number(record['alpha'])}; a violation of "
+            f", at least {record['seeds']:,} independent runs each; error rate {number(record['alpha'])}; a violation of "
             f"{number(record['detectable'])} would be refuted with probability 95 %"
             if record["seeds"]
             else ", computed, not sampled"
@@ -68,4 +118,4 @@ def evidence(record: dict) -> str:
 def line(record: dict) -> str:
     """One line of plain text for a judged claim."""
     controls = "; ".join(f"{c['name']}: {c['verdict']} (wanted {c['wanted']})" for c in record["controls"])
-    return f"{record['id']}: {record['verdict']}: {measured(record)}; controls: {controls}"
+    return f"{record['id']}: {record['verdict']}: {measured(record)}; {decided(record)}; controls: {controls}"

@@ -9,7 +9,9 @@ Such a file has up to three parts:
     is unbounded), ``values`` (optional, published numbers: label -> [target, tolerance]; the tolerance is the paper's own
     sampling error, 3.9 standard errors of its 20 runs, plus how well the number can be read off the plot), ``alpha`` (error
     rate of the interval, all settings together), ``controls`` (the same judgment on other input, and how it must come out),
-    ``verdict`` (the outcome we committed to; a build in which it differs fails, so that a change is a decision).
+    ``verdict`` (the outcome we committed to; a build in which it differs fails, so that a change is a decision), ``limit``
+    (optional, one sentence: what the verdict does not cover; the claim's item is then amber on the pages), ``beside`` (optional: kept
+    runs of fewer seeds than a judgment needs, shown and not judged; name under ``notebooks/evidence`` -> the arms it is about).
 ``mutations``, ``short``
     What must break the claims, see ``utils.mutation.register``.
 """
@@ -88,7 +90,7 @@ def registry(folder: Path = DATA) -> dict[str, dict]:
 
 
 def _check(claim: dict, where: str) -> None:
-    fields = set(claim) - {"values"}
+    fields = set(claim) - {"values", "limit", "beside"}
     if fields != FIELDS:
         raise ValueError(f"{where} misses {FIELDS - fields or 'nothing'}, has unknown {fields - FIELDS}")
     if claim["kind"] not in KINDS or claim["verdict"] not in VERDICTS:
@@ -97,6 +99,8 @@ def _check(claim: dict, where: str) -> None:
         raise ValueError(f"{where}: alpha={claim['alpha']!r}, expected a number in (0, 0.01]")
     if len(claim["expected"]) != 2:
         raise ValueError(f"{where}: expected={claim['expected']!r} should be [low, high]")
+    if not isinstance(claim.get("limit", "-"), str) or not claim.get("limit", "-").strip():
+        raise ValueError(f"{where}: limit={claim['limit']!r}, expected one sentence, or leave it out")
     wanted = set(claim["controls"].values())
     if not wanted <= {"supported", "refuted"} or "refuted" not in wanted:
         raise ValueError(f"{where} needs a negative control, one that must be refuted")

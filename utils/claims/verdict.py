@@ -9,6 +9,7 @@ from dataclasses import asdict, astuple, dataclass, field
 
 from utils.claims import display
 from utils.claims.register import entry, published
+from utils.claims.scope import in_its_unit, scoped
 from utils.stats.intervals import compare, least_slack, worst_deviation
 from utils.stats.measurement import Measurement, Summary
 
@@ -28,12 +29,16 @@ class Verdict:
     verdict : {"supported", "refuted", "inconclusive"}
     wanted : str
         The outcome the registry commits to.
+    measured : dict
+        The deciding setting in its own unit, see :func:`utils.claims.scope.in_its_unit`.
     estimate, interval, detectable, where : number, (low, high), number, str
         See :class:`utils.stats.intervals.Estimate`; ``where`` names the deciding setting.
     seeds, cells, vacuous : int
         Independent samples in the smallest setting; settings judged; settings that say nothing.
-    scale : str
-        The setting the evidence comes from.
+    scope : dict
+        Where it was measured, see :data:`utils.claims.scope.SCOPE`.
+    limit : str or None
+        What the verdict does not cover, from the registry.
     controls : list of dict
         ``name``, ``wanted``, ``verdict``, ``estimate`` and ``interval`` of each control.
     notebook, anchor : str
@@ -49,7 +54,7 @@ class Verdict:
     >>> from utils.stats.measurement import Measurement
     >>> ours, wrong = (Measurement("n = 4", value, target=0.5, error=0.01) for value in (0.25, 0.75))
     >>> controls = {name: [wrong] for name in entry("lemma7")["controls"]}
-    >>> verdict = judge("lemma7", [ours], controls=controls, scale="made up")
+    >>> verdict = judge("lemma7", {"distance": [ours]}, controls=controls, scope="data: made up")
     >>> verdict.verdict, verdict.estimate, [control["verdict"] for control in verdict.controls]
     ('supported', 0.25, ['refuted', 'refuted'])
     """
@@ -59,6 +64,7 @@ class Verdict:
     statement: str
     verdict: str
     wanted: str
+    measured: dict
     estimate: float
     interval: tuple[float, float]
     expected: tuple[float | None, float | None]
@@ -70,7 +76,8 @@ class Verdict:
     where: str
     alpha: float
     detectable: float
-    scale: str
+    scope: dict
+    limit: str | None
     controls: list
     notebook: str
     anchor: str
@@ -87,10 +94,10 @@ class Verdict:
 
 def judge(
     claim_id: str,
-    measured: Sequence[Measurement | Summary],
+    measured: Mapping[str, Sequence[Measurement | Summary]],
     *,
     controls: Mapping[str, Sequence[Measurement | Summary]],
-    scale: str,
+    scope: str,
 ) -> Verdict:
     """Judge a claim and its controls by the registry's rule for it.
 
@@ -98,12 +105,13 @@ def judge(
     ----------
     claim_id : str
         An id of the registry.
-    measured : sequence of Measurement
-        One for each setting that the claim covers.
+    measured : mapping of str to sequence of Measurement
+        One for each setting that the claim covers, by the quantity that was measured, as a reader would say it, with its unit
+        in brackets: ``{"loss [nats]": [...]}``. Mostly one quantity; settings that measure another go under its own name.
     controls : mapping of str to sequence of Measurement
-        The same for each control the registry names, by its name there.
-    scale : str
-        The setting of the experiment, as a reader would say it.
+        The same settings on other input, for each control that the registry names, by its name there.
+    scope : str
+        Where it was measured, those of :data:`utils.claims.scope.SCOPE` that apply: ``"data: digits; width: 64 to 1,024"``.
 
     Returns
     -------
@@ -115,8 +123,8 @@ def judge(
     KeyError
         If the claim is not registered.
     ValueError
-        If the controls are not the registered ones, the measurements of a claim with published values are not those, or
-        one is malformed.
+        If the controls are not the registered ones, the measurements of a claim with published values are not those, one
+        is malformed, or quantity or scope are not said.
 
     Examples
     --------
@@ -126,7 +134,8 @@ def judge(
     >>> from utils.stats.measurement import Measurement
     >>> ours, even, wrong = (Measurement("n = 4", value, target=0.5, error=0.01) for value in (0.25, 0.5, 0.75))
     >>> controls = {name: [wrong] for name in entry("lemma7")["controls"]}
-    >>> [judge("lemma7", [one], controls=controls, scale="made up").verdict for one in (ours, wrong, even)]
+    >>> scope = "data: made up"
+    >>> [judge("lemma7", {"distance": [x]}, controls=controls, scope=scope).verdict for x in (ours, wrong, even)]
     ['supported', 'refuted', 'inconclusive']
     """
     claim = entry(claim_id)
@@ -134,14 +143,20 @@ def judge(
         raise ValueError(
             f"claim {claim_id!r}: controls {sorted(controls)}, the registry has {sorted(claim['controls'])}"
         )
-    if "values" in claim and {(m.label, m.target, m.tolerance) for m in measured} != {
+    if not isinstance(measured, Mapping):
+        raise ValueError(
+            f"claim {claim_id!r}: expected measurements by quantity, {{'loss [nats]': [...]}}, not {measured!r}"
+        )
+    settings = [(quantity, one) for quantity, group in measured.items() for one in _summaries(group)]
+    if "values" in claim and {(m.label, m.target, m.tolerance) for _, m in settings} != {
         (label, *numbers) for label, numbers in published(claim_id).items()
     }:
         raise ValueError(f"claim {claim_id!r}: measurements must carry exactly the registry's published values")
 
     rule = RULES[claim["kind"]]
     expected = tuple(claim["expected"])
-    estimate = rule(measured, claim["alpha"])
+    estimate = rule([one for _, one in settings], claim["alpha"])
+    quantity = next(quantity for quantity, one in settings if one is estimate.deciding)
     judged = {name: rule(controls[name], claim["alpha"]) for name in claim["controls"]}
     return Verdict(
         id=claim_id,
@@ -149,6 +164,7 @@ def judge(
         statement=claim["statement"],
         verdict=compare(estimate.interval, expected),
         wanted=claim["verdict"],
+        measured=in_its_unit(estimate, quantity, claim),
         estimate=estimate.value,
         interval=estimate.interval,
         expected=expected,
@@ -160,7 +176,8 @@ def judge(
         where=estimate.where,
         alpha=claim["alpha"],
         detectable=estimate.detectable,
-        scale=scale,
+        scope=scoped(scope, seeds=estimate.samples),
+        limit=claim.get("limit"),
         controls=[
             {
                 "name": name,
@@ -175,15 +192,23 @@ def judge(
         anchor=f"claim-{claim_id.replace('.', '-')}",
         evidence={
             "id": claim_id,
-            "scale": scale,
-            "measured": _rows(measured),
+            "scope": scope,
+            "measured": {quantity: _rows(group) for quantity, group in measured.items()},
             "controls": {name: _rows(control) for name, control in controls.items()},
         },
     )
 
 
+def _summaries(measured: Sequence[Measurement | Summary]) -> list[Summary]:
+    return [one.summary() if isinstance(one, Measurement) else one for one in measured]
+
+
 def _rows(measured: Sequence[Measurement | Summary]) -> list[list]:
-    return [list(astuple(one.summary() if isinstance(one, Measurement) else one)) for one in measured]
+    return [list(astuple(one)) for one in _summaries(measured)]
+
+
+def _kept(rows: Sequence[list]) -> list[Summary]:
+    return [Summary(*row) for row in rows]
 
 
 def again(evidence: dict) -> Verdict:
@@ -209,13 +234,13 @@ def again(evidence: dict) -> Verdict:
     >>> from utils.stats.measurement import Measurement
     >>> ours, wrong = (Measurement("n = 4", value, target=0.5, error=0.01) for value in (0.25, 0.75))
     >>> controls = {name: [wrong] for name in entry("lemma7")["controls"]}
-    >>> verdict = judge("lemma7", [ours], controls=controls, scale="made up")
+    >>> verdict = judge("lemma7", {"distance": [ours]}, controls=controls, scope="data: made up")
     >>> again(verdict.evidence) == verdict
     True
     """
     return judge(
         evidence["id"],
-        [Summary(*row) for row in evidence["measured"]],
-        controls={name: [Summary(*row) for row in rows] for name, rows in evidence["controls"].items()},
-        scale=evidence["scale"],
+        {quantity: _kept(rows) for quantity, rows in evidence["measured"].items()},
+        controls={name: _kept(rows) for name, rows in evidence["controls"].items()},
+        scope=evidence["scope"],
     )

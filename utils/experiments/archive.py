@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from utils import claims, provenance
+from utils.claims import display
 from utils.files import ROOT
 from utils.fingerprint import is_todays
 from utils.processes.commands import command
@@ -219,7 +220,10 @@ def _from_notebook(path: Path) -> Path:
     tables = {m[RECORD]["name"]: _read(io.StringIO(m[RECORD]["csv"])) for m in shown if RECORD in m}
     records = [claims.again(m[claims.RECORD]).record() for m in shown if claims.RECORD in m]
     columns = ["id", "item", "verdict", "wanted", "estimate", "low", "high", "scale"]
-    rows = [record | dict(zip(("low", "high"), record["interval"], strict=True)) for record in records]
+    rows = [
+        record | dict(zip(("low", "high"), record["interval"], strict=True), scale=display.scope(record))
+        for record in records
+    ]
     return keep(
         f"{source.stem}.{run['profile']}",
         tables | {"claims": pd.DataFrame(rows, columns=columns)},

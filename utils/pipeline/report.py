@@ -15,13 +15,14 @@ import numpy as np
 
 from utils import provenance
 from utils.claims import collect, compare, display
+from utils.claims.history import Change
 from utils.claims.items import Item
 from utils.plotting import FIGURE, Drawn, drawn, look, panels, ticks, use_style
 from utils.stats.text import MARKS
 
 __all__ = [
-    "agreements", "benchmark", "benchmark_figure", "budget", "counts", "describe", "filters", "ledger_table", "overview",
-    "picture", "run", "titles",
+    "agreements", "benchmark", "benchmark_figure", "budget", "changes", "counts", "describe", "filters", "ledger_table",
+    "overview", "picture", "run", "titles",
 ]  # fmt: skip
 
 ERRATA = "10_errata"
@@ -73,12 +74,29 @@ def counts(items: list[Item], records: list[dict]) -> str:
     )
 
 
-def overview(items: list[Item], records: list[dict]) -> str:
-    """HTML table for the landing page: the paper's items, each verdict one click from the card that shows it."""
-    return _render("overview.html.j2", rows=[row for row in _rows(items, records) if not row["item"].ours])
+def overview(items: list[Item], records: list[dict], larger: dict[str, list[dict]] | None = None) -> str:
+    """HTML table for the landing page: the paper's items, each verdict one click from the card that shows it.
+
+    Parameters
+    ----------
+    items, records : list
+    larger : dict of str to list of dict, optional
+        Verdicts of kept runs, as :func:`utils.experiments.larger.judged` returns them.
+    """
+    return _render(
+        "overview.html.j2", rows=[row for row in _rows(items, records, larger=larger) if not row["item"].ours]
+    )
 
 
-def ledger_table(items: list[Item], records: list[dict], claims: dict[str, dict], *, ours: bool) -> str:
+def ledger_table(
+    items: list[Item],
+    records: list[dict],
+    claims: dict[str, dict],
+    *,
+    ours: bool,
+    larger: dict[str, list[dict]] | None = None,
+    unjudged: dict[str, list[str]] | None = None,
+) -> str:
     """HTML table of one part of the claims page: every item, under it a row for each of its claims.
 
     Parameters
@@ -88,13 +106,20 @@ def ledger_table(items: list[Item], records: list[dict], claims: dict[str, dict]
         The registry: what is registered but was not judged says so.
     ours : bool
         The items this book added; else the paper's.
+    larger, unjudged : dict, optional
+        What kept runs say, see :mod:`utils.experiments.larger`.
 
     Returns
     -------
     str
     """
-    rows = [row for row in _rows(items, records, claims) if row["item"].ours == ours]
-    return _render("ledger.html.j2", rows=rows, ours=ours)
+    rows = [row for row in _rows(items, records, claims, larger) if row["item"].ours == ours]
+    return _render("ledger.html.j2", rows=rows, ours=ours, unjudged=unjudged or {})
+
+
+def changes(history: list[Change]) -> str:
+    """HTML table of what changed in the registry, and a sentence before it that counts the verdicts among them."""
+    return _render("changes.html.j2", changes=history, verdicts=sum(one.changed == "verdict" for one in history))
 
 
 def filters(items: list[Item], records: list[dict], titles: dict[str, str]) -> str:
@@ -142,19 +167,26 @@ def budget(records: list[dict], *, largest: int = 5) -> str:
     )
 
 
-def _rows(items: list[Item], records: list[dict], claims: dict[str, dict] | None = None) -> list[dict]:
+def _rows(
+    items: list[Item], records: list[dict], claims: dict[str, dict] | None = None, larger: dict | None = None
+) -> list[dict]:
     """Every item with what its row shows and its claims, judged or not: the tables, counts and filters are made of these."""
     judged = {record["id"]: record for record in records}
     rows = []
     for item in items:
         shown = [_claim(item, name, judged.get(name), (claims or {}).get(name)) for name in item.claims or (None,)]
         there = [claim["against"] for claim in shown if claim["record"]]
+        for claim in shown:
+            claim["larger"] = (larger or {}).get(claim["id"], [])
+        limits = [claim["record"]["limit"] for claim in shown if claim["record"] and claim["record"]["limit"]]
+        limited = limits or any(run["verdict"] != claim["verdict"] for claim in shown for run in claim["larger"])
         rows.append(
             {
                 "item": item,
                 "slug": _slug(item.item),
                 "claims": shown,
-                "mark": ("against" if all(there) else "mixed") if any(there) else "",
+                "mark": "against" if there and all(there) else "limited" if any(there) or limited else "",
+                "limits": limits,
                 "found": item.found if there else shown[0]["why"],
             }
         )

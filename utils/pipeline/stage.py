@@ -8,6 +8,8 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
@@ -15,10 +17,12 @@ import yaml
 
 from utils import claims
 from utils.claims import RECORD, display
+from utils.claims.history import history
 from utils.claims.items import Item
 from utils.claims.register import registry
+from utils.experiments import larger
 from utils.files import ROOT, write_atomically
-from utils.fingerprint import files_fingerprint
+from utils.fingerprint import digest, files_fingerprint
 from utils.pipeline import publish, report
 from utils.plotting import FIGURE, Drawn
 from utils.plotting.swatches import swatches
@@ -105,7 +109,7 @@ def stage(out: Path, executed: list[Path], made: dict, chosen: list[Item], repos
     write(tree / "book" / "_static" / "claims.json", as_json(made))
     _copy(SCHEMA, tree / "book" / "_static" / SCHEMA.name)
     _write_figures(tree / "book" / "_static" / "figures", executed)
-    _generate(tree / "book" / "_generated", tree / "book" / "_static" / "figures", out, executed, made, chosen)
+    _generate(tree, out, executed, made, chosen)
     if repository:
         _with_buttons(tree, repository)
     return tree
@@ -144,20 +148,37 @@ def _write_figure(folder: Path, name: str, narrow: str = "", data: str = "") -> 
         write(folder / f"{name}.csv", data)
 
 
-def _write_drawn(folder: Path, figures: Path, name: str, figure: Drawn) -> None:
-    """A figure that no notebook draws."""
-    write(folder / f"{name}.svg", figure.wide)
-    _write_figure(figures, f"fig-{name}", figure.narrow, figure.data)
+def _draw(tree: Path, cache: Path, name: str, draw: Callable[[], Drawn], data: object = None) -> None:
+    """A figure that no notebook draws, if a page shows it; kept until what it is made of changes."""
+    if not any(f"_generated/{name}.svg" in page.read_text(encoding="utf-8") for page in (tree / "book").glob("*.md")):
+        return
+    code = files_fingerprint(ROOT, "requirements.txt", "utils/plotting/*.py", "utils/pipeline/report.py")
+    kept = cache / f"{name}-{digest([code, data])}.json"
+    try:
+        figure = Drawn(**json.loads(kept.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        figure = draw()
+        write(kept, as_json(asdict(figure)))
+    write(tree / "book" / "_generated" / f"{name}.svg", figure.wide)
+    _write_figure(tree / "book" / "_static" / "figures", f"fig-{name}", figure.narrow, figure.data)
 
 
-def _generate(folder: Path, figures: Path, out: Path, executed: list[Path], made: dict, chosen: list[Item]) -> None:
+def _generate(tree: Path, out: Path, executed: list[Path], made: dict, chosen: list[Item]) -> None:
     """What the pages of ``book`` include: everything on them that depends on how the build came out."""
+    folder, figures, cache = (
+        tree / "book" / "_generated",
+        tree / "book" / "_static" / "figures",
+        out / "cache" / "figures",
+    )
     records, titles = made["claims"], report.titles(executed)
     write(folder / "counts.md", report.counts(chosen, records))
-    write(folder / "overview.html", report.overview(chosen, records))
+    judged = larger.judged()
+    write(folder / "overview.html", report.overview(chosen, records, judged))
     write(folder / "filters.html", report.filters(chosen, records, titles))
     for part, ours in (("paper", False), ("ours", True)):
-        write(folder / f"ledger_{part}.html", report.ledger_table(chosen, records, registry(), ours=ours))
+        kept = {"larger": judged, "unjudged": larger.unjudged()}
+        write(folder / f"ledger_{part}.html", report.ledger_table(chosen, records, registry(), ours=ours, **kept))
+    write(folder / "changes.html", report.changes(history()))
     write(folder / "error_budget.md", report.budget(records))
     write(folder / "run.html", report.run(made, titles))
     if shown := report.picture(executed[0]):
@@ -173,8 +194,8 @@ def _generate(folder: Path, figures: Path, out: Path, executed: list[Path], made
     if measured:
         record = json.loads(measured.read_text(encoding="utf-8"))
         write(folder / "bench_table.html", report.benchmark(record))
-        _write_drawn(folder, figures, "bench", report.benchmark_figure(record))
-    _write_drawn(folder, figures, "looks", swatches())
+        _draw(tree, cache, "bench", lambda: report.benchmark_figure(record), record)
+    _draw(tree, cache, "looks", swatches)
 
 
 def render(tree: Path, out: Path) -> Path:
@@ -199,8 +220,8 @@ def render(tree: Path, out: Path) -> Path:
     html = out / "html"
     stamp = html / ".digest"
     # The API pages are made of docstrings.
-    digest = files_fingerprint(tree, "**/*") + files_fingerprint(ROOT, "requirements.txt", "utils/**/*.py")
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+    made_of = files_fingerprint(tree, "**/*") + files_fingerprint(ROOT, "requirements.txt", "utils/**/*.py")
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_of:
         print("pages unchanged")
         return html / "index.html"
     fresh = out / "render"
@@ -217,7 +238,7 @@ def render(tree: Path, out: Path) -> Path:
     )
     if done.returncode or not (fresh / "_build" / "html" / "index.html").exists():
         raise BuildFailed(f"rendering failed, warnings count as errors:\n{done.stdout[-1500:]}\n{done.stderr[-6000:]}")
-    (fresh / "_build" / "html" / ".digest").write_text(digest, encoding="utf-8")
+    (fresh / "_build" / "html" / ".digest").write_text(made_of, encoding="utf-8")
     previous = out / "html.previous"
     shutil.rmtree(previous, ignore_errors=True)
     if html.exists():

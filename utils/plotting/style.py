@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 from pandas.io.formats.style import Styler
 
@@ -20,6 +19,8 @@ def use_style() -> None:
     >>> plt.rcParams["axes.spines.top"]
     False
     """
+    import seaborn as sns  # here, because it takes half a second to load, and every command loads this module
+
     plt.rcdefaults()  # not the user's matplotlibrc
     set_matplotlib_formats("svg")
     sns.set_theme(

@@ -37,6 +37,10 @@ class Estimate:
         Independent samples in the smallest one; 0 for computed numbers.
     where : str
         Label of the setting that decides.
+    deciding : Summary
+        That setting.
+    around : tuple of float
+        (low, high), the interval of its mean, one of those that hold together.
 
     Examples
     --------
@@ -53,6 +57,8 @@ class Estimate:
     vacuous: int
     samples: int
     where: str
+    deciding: Summary
+    around: tuple[float, float]
 
 
 def _summaries(measured: Measured) -> list[Summary]:
@@ -79,6 +85,10 @@ def _half_widths(measured: list[Summary], alpha: float) -> tuple[np.ndarray, np.
         detectable.append((quantile - stdtrit(one.samples - 1, 0.05)) * one.standard_error)
         sizes.append(one.samples)
     return np.array(half), np.array(detectable), min(sizes, default=0)
+
+
+def _decides(one: Summary, half: float) -> dict:
+    return {"where": one.label, "deciding": one, "around": (float(one.mean - half), float(one.mean + half))}
 
 
 def compare(interval: tuple[float, float], expected: tuple[float | None, float | None]) -> str:
@@ -156,7 +166,7 @@ def least_slack(measured: Measured, alpha: float) -> Estimate:
         settings=len(telling),
         vacuous=len(measured) - len(telling),
         samples=samples,
-        where=telling[tightest].label,
+        **_decides(telling[tightest], half[tightest]),
     )
 
 
@@ -192,16 +202,15 @@ def worst_deviation(measured: Measured, alpha: float) -> Estimate:
     half, detectable, samples = _half_widths(measured, alpha)
     unit = np.array([one.tolerance for one in measured])
     deviation = np.abs(np.array([one.mean for one in measured]) - np.array([one.target for one in measured])) / unit
-    half, detectable = half / unit, detectable / unit
     worst = int(np.argmax(deviation))
     return Estimate(
         value=float(deviation[worst]),
-        interval=(float(np.maximum(deviation - half, 0).max()), float((deviation + half).max())),
-        detectable=float(detectable.max()),
+        interval=(float(np.maximum(deviation - half / unit, 0).max()), float((deviation + half / unit).max())),
+        detectable=float((detectable / unit).max()),
         settings=len(measured),
         vacuous=0,
         samples=samples,
-        where=measured[worst].label,
+        **_decides(measured[worst], half[worst]),
     )
 
 

@@ -16,7 +16,7 @@ def gradient_growth(batch_size: int, *, centered: bool = False) -> float:
     batch_size : int
         n.
     centered : bool
-        With mean-centring, the chain runs on n − 1 dimensions: (n − 2)/(n − 3), as in Yang et al. (2019).
+        With mean-centering, the chain runs on n − 1 dimensions: (n − 2)/(n − 3), as in Yang et al. (2019).
 
     Returns
     -------

@@ -70,9 +70,9 @@ def gap_floor(batch_size: int, width: float) -> float:
 
 
 def centered_mean_square_gap(batch_size: int, width: float) -> float:
-    """Stationary mean square gap with mean-centring: 1/(n(n − 1)) + the squared floor of n − 1 samples.
+    """Stationary mean square gap with mean-centering: 1/(n(n − 1)) + the squared floor of n − 1 samples.
 
-    Centring projects the batch off the all-ones vector, so the chain runs on n − 1 dimensions, and even orthogonality
+    Centering projects the batch off the all-ones vector, so the chain runs on n − 1 dimensions, and even orthogonality
     there leaves a gap of 1/√(n(n − 1)).
 
     Parameters

@@ -58,7 +58,7 @@ CRITICAL_WIDTH_FITTED = (-0.25, -2.5)
 def _dimensions(batch_size: int, centered: bool, least: int = 2) -> int:
     if batch_size - centered < least:
         raise ValueError(
-            f"batch_size={batch_size}{' with mean-centring' * centered}: expected at least {least + centered}"
+            f"batch_size={batch_size}{' with mean-centering' * centered}: expected at least {least + centered}"
         )
     return batch_size - centered
 
