@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-__all__ = ["DATA", "KINDS", "content", "entry", "published", "registry"]
+__all__ = ["DATA", "KINDS", "content", "entry", "loaded", "published", "registry"]
 
 DATA = Path(__file__).with_name("data")
 KINDS = ("slack", "deviation")
@@ -49,7 +49,15 @@ def content(folder: Path = DATA) -> dict[str, dict]:
     ['claims', 'mutations', 'short']
     """
     files = sorted(path for path in Path(folder).glob("*.yml") if path.name != "items.yml")
-    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files}
+    return {path.stem: loaded(path) or {} for path in files}
+
+
+def loaded(path: Path) -> object:
+    """What a YAML file holds; ``ValueError`` with its name if it does not read."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
 
 
 @cache
