@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
-import yaml
 
 from utils.claims import collect, display, items
 from utils.claims.register import registry
+from utils.documents import read_yaml
 from utils.files import ROOT
 from utils.fingerprint import reached
 from utils.pipeline import checks, publish, report, stage
@@ -147,9 +147,9 @@ def _notebooks() -> list[Path]:
                 yield from files(item)
 
     try:
-        toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BuildFailed(f"_toc.yml cannot be read: {' '.join(str(error).split())}") from None
+        toc = read_yaml(ROOT / "_toc.yml")
+    except ValueError as error:
+        raise BuildFailed(str(error)) from None
     listed = [ROOT / f"{name}.ipynb" for name in files(toc) if str(name).startswith("notebooks/")]
     if twice := {path.stem for path in listed if listed.count(path) > 1}:
         raise BuildFailed(f"_toc.yml lists notebooks twice: {', '.join(sorted(twice))}; once is enough")
