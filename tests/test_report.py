@@ -13,8 +13,8 @@ from bs4 import BeautifulSoup
 
 from utils import provenance
 from utils.claims import collect, display, items, registry
-from utils.claims.history import Change, history
 from utils.claims.items import Item
+from utils.claims.register import Change, history
 from utils.claims.scope import SCOPE
 from utils.experiments import larger
 from utils.files import ROOT

@@ -62,11 +62,15 @@ def within(value: float, low: float, high: float) -> str:
 
 
 def _plus_minus(value: float, half: float) -> str:
-    first = f"{half:.0e}"
-    digits = (first[0] == "1") - int(first[2:])
-    if not (0 <= digits <= 6 and 1e-4 * abs(value) <= half) or value == 0:
+    """Two digits of a half-width that starts with 1 to 3, else one; what both would end in is left out."""
+    mantissa, exponent = f"{half:.2e}".split("e")
+    digits = (float(mantissa) < 3.55) - int(exponent)
+    if not 0 <= digits <= 5 or half < 1e-4 * abs(value) or value == 0:
         return f"{number(value)} ± {number(half)}"
-    return f"{value:,.{digits}f} ± {half:,.{digits}f}".replace("-", "−")
+    both = [f"{one:,.{digits}f}" for one in (value, half)]
+    while digits and all(text.endswith("0") for text in both):
+        both, digits = [text[:-1].removesuffix(".") for text in both], digits - 1
+    return " ± ".join(both).replace("-", "−")
 
 
 def decided(record: dict) -> str:

@@ -48,7 +48,7 @@ def scoped(text: str, *, seeds: int) -> dict[str, str | int | None]:
 
 
 def in_its_unit(estimate: Estimate, quantity: str, claim: Mapping) -> dict:
-    """The mean that decides a claim, its interval, and the bound or value that it is compared with, all in one unit.
+    """The number that decides a claim, its interval, and the bound or value that it is compared with, all in one unit.
 
     Parameters
     ----------
@@ -87,10 +87,10 @@ def in_its_unit(estimate: Estimate, quantity: str, claim: Mapping) -> dict:
             f"quantity={quantity!r}, expected what was measured, in words, its unit in brackets after them"
         )
     low, high = claim["expected"]
-    one = estimate.deciding
+    one, (value, *interval) = estimate.deciding, estimate.measured
     if claim["kind"] == "slack":
         compared = {"name": "bound", "value": one.target - (low or 0), "tolerance": None}
     else:
         most = None if high is None else high * one.tolerance
         compared = {"name": "published" if "values" in claim else "expected", "value": one.target, "tolerance": most}
-    return {"quantity": name, "unit": unit, "value": one.mean, "interval": estimate.around, "compared with": compared}
+    return {"quantity": name, "unit": unit, "value": value, "interval": tuple(interval), "compared with": compared}

@@ -15,8 +15,8 @@ import numpy as np
 
 from utils import provenance
 from utils.claims import collect, compare, display
-from utils.claims.history import Change
 from utils.claims.items import Item
+from utils.claims.register import Change
 from utils.plotting import FIGURE, Drawn, drawn, look, panels, ticks, use_style
 from utils.stats.text import MARKS
 

@@ -39,8 +39,8 @@ class Estimate:
         Label of the setting that decides.
     deciding : Summary
         That setting.
-    around : tuple of float
-        (low, high), the interval of its mean, one of those that hold together.
+    measured : tuple of float
+        What it measured and its interval, one of those that hold together: (value, low, high).
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Estimate:
     samples: int
     where: str
     deciding: Summary
-    around: tuple[float, float]
+    measured: tuple[float, float, float]
 
 
 def _summaries(measured: Measured) -> list[Summary]:
@@ -88,7 +88,7 @@ def _half_widths(measured: list[Summary], alpha: float) -> tuple[np.ndarray, np.
 
 
 def _decides(one: Summary, half: float) -> dict:
-    return {"where": one.label, "deciding": one, "around": (float(one.mean - half), float(one.mean + half))}
+    return {"where": one.label, "deciding": one, "measured": (one.mean, float(one.mean - half), float(one.mean + half))}
 
 
 def compare(interval: tuple[float, float], expected: tuple[float | None, float | None]) -> str:
