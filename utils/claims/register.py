@@ -162,6 +162,7 @@ class Change:
 
     Examples
     --------
+    >>> from datetime import date
     >>> Change(date(2026, 1, 2), ("thm1",), "range", what="From 0.1 to 0.2.", why="Other seeds fell on either side.").changed
     'range'
     """
