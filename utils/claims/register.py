@@ -10,8 +10,9 @@ Such a file has up to three parts:
     sampling error, 3.9 standard errors of its 20 runs, plus how well the number can be read off the plot), ``alpha`` (error
     rate of the interval, all settings together), ``controls`` (the same judgment on other input, and how it must come out),
     ``verdict`` (the outcome we committed to; a build in which it differs fails, so that a change is a decision), ``limit``
-    (optional, one sentence: what the verdict does not cover; the claim's item is then amber on the pages), ``beside`` (optional: kept
-    runs of fewer seeds than a judgment needs, shown and not judged; name under ``notebooks/evidence`` -> the arms it is about).
+    (optional, one sentence: what the verdict does not cover; the claim's item is then amber on the pages), ``beside``
+    (optional, kept runs of fewer seeds than a judgment needs, shown and not judged: name under ``notebooks/evidence`` -> arm
+    -> its name for readers).
 ``mutations``, ``short``
     What must break the claims, see ``utils.mutation.register``.
 
