@@ -137,11 +137,11 @@ def test_a_limit_makes_an_item_amber_and_is_said_in_words_wherever_the_item_is()
     bound = record(limit="Not for a < b.")
     for shown in (report.overview([THEOREM], [bound]), ledger([THEOREM], bound)):
         (row,) = parsed(shown)(class_="limited")
-        assert row.find(class_="mark")["aria-label"] == "Limited:" and row.find(class_="mark").text == "△"
+        assert row.find(class_="row-mark")["aria-label"] == "Limited:" and row.find(class_="row-mark").text == "△"
         assert "Limit. Not for a < b." in parsed(shown).text
     assert "Not for a &lt; b." in display.card(bound) and "Limit" not in display.card(record())
     for shown in (report.overview([THEOREM], [record()]), ledger([THEOREM], record())):
-        assert not parsed(shown)(class_="limited") and not parsed(shown)(class_="mark")
+        assert not parsed(shown)(class_="limited") and not parsed(shown)(class_="row-mark")
     refuted = record(verdict="refuted", limit="Not for a < b.")
     assert parsed(report.overview([Item("R", "s", ours=False, claims=("thm1",))], [refuted]))(class_="against")
 

@@ -179,13 +179,15 @@ def _rows(
         for claim in shown:
             claim["larger"] = (larger or {}).get(claim["id"], [])
         limits = [claim["record"]["limit"] for claim in shown if claim["record"] and claim["record"]["limit"]]
-        limited = limits or any(run["verdict"] != claim["verdict"] for claim in shown for run in claim["larger"])
+        differs = [
+            run for claim in shown for run in claim["larger"] if claim["record"] and run["verdict"] != claim["verdict"]
+        ]
         rows.append(
             {
                 "item": item,
                 "slug": _slug(item.item),
                 "claims": shown,
-                "mark": "against" if there and all(there) else "limited" if any(there) or limited else "",
+                "mark": "against" if there and all(there) else "limited" if any(there) or limits or differs else "",
                 "limits": limits,
                 "found": item.found if there else shown[0]["why"],
             }
