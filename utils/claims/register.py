@@ -195,7 +195,7 @@ def history(path: Path = HISTORY) -> list[Change]:
     Examples
     --------
     >>> history()[-1].claims
-    ('rate',)
+    ('rate', 'vanilla')
     """
     found = []
     for entry in yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []:
