@@ -62,9 +62,9 @@ def within(value: float, low: float, high: float) -> str:
 
 
 def _plus_minus(value: float, half: float) -> str:
-    """Two digits of a half-width that starts with 1 to 3, else one; what both would end in is left out."""
+    """Two digits of a half-width that starts with 1 to 3 or is near the value, else one; zeros that both end in are left out."""
     mantissa, exponent = f"{half:.2e}".split("e")
-    digits = (float(mantissa) < 3.55) - int(exponent)
+    digits = (float(mantissa) < 3.55 or half <= abs(value) < 10 * half) - int(exponent)
     if not 0 <= digits <= 5 or half < 1e-4 * abs(value) or value == 0:
         return f"{number(value)} ± {number(half)}"
     both = [f"{one:,.{digits}f}" for one in (value, half)]
