@@ -94,7 +94,7 @@ def test_the_deciding_setting_is_shown_in_its_own_unit_beside_what_it_is_compare
     }  # fmt: skip
     assert verdict.scope == dict.fromkeys(SCOPES) | {"width": 8, "depth": "3 to 5"}
     assert display.measured(verdict.record()).replace("\N{NO-BREAK SPACE}", " ") == "loss 0.375 ± 0.020 nats, bound 0.5"
-    assert display.scope(verdict.record()) == "width 8, depth 3 to 5"
+    assert display.scope(verdict.record()) == "width 8; depth 3 to 5"
 
 
 def test_beside_a_published_value_stands_its_tolerance_and_the_interval_is_the_one_that_decides():

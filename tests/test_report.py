@@ -227,7 +227,7 @@ def test_the_ledger_shows_everything_a_record_holds():
     table = ledger([THEOREM], record())
     assert links(table) == ["../notebooks/01_rate.html#claim-thm1"] and "a < b" not in table
     words = " ".join(" ".join(row) for row in rows(table))
-    shown = "a < b|proved|0.5|0.6|no BN|as intended|few, width 4,096, 10 paired seeds|2 settings|n = 4|1·10⁻⁴|0.1|thm1.stated"
+    shown = "a < b|proved|0.5|0.6|no BN|as intended|few; width 4,096; 10 paired seeds|2 settings|n = 4|1·10⁻⁴|0.1|thm1.stated"
     shown = [*shown.split("|"), "gap 0.312 ± 0.004 nats, bound 0.812"]
     assert [word for word in shown if word not in words] == [] and "Limit" not in words
     assert rows(ledger([THEOREM], record(), ours=True)) == [["Claim", "What is judged", "Published", "Ours"]]

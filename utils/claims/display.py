@@ -102,7 +102,7 @@ def scope(record: dict) -> str:
     if told.get("seeds") == record["seeds"]:
         del told["seeds"]
     said = {name: f"{value:,}" if isinstance(value, int) else value for name, value in told.items()}
-    return ", ".join(SAID[name].format(value) for name, value in said.items()) or "computed"
+    return "; ".join(SAID[name].format(value) for name, value in said.items()) or "computed"
 
 
 def evidence(record: dict) -> str:
