@@ -85,7 +85,8 @@ def test_a_mutation_that_is_not_noticed_is_a_fault_and_what_is_noticed_with_noth
 
 # The machinery, on a miniature.
 
-CLAIM = {"item": "i", "statement": "s", "published": "p", "kind": "slack", "expected": [0, None], "alpha": 1e-4,
+CLAIM = {"item": "i", "statement": "s", "published": "p", "kind": "slack", "rule": "mean", "expected": [0, None],
+         "alpha": 1e-4,
          "controls": {"shifted": "refuted"}, "verdict": "supported"}  # fmt: skip
 MUTATION = {"kind": "sampler", "broken": "A row is lost.", "patch": "", "claims": ["one"]}
 
