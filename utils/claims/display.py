@@ -57,20 +57,28 @@ def within(value: float, low: float, high: float) -> str:
     if half < 1e-4 * abs(value):
         return number(value)
     if min(high - value, value - low) < 0.9 * half:
-        return f"{number(value)} {_range(low, high)}"
+        value, low, high = _alike(value, low, high, of=(high - low) / 2)
+        return f"{value} [{low},\N{NO-BREAK SPACE}{high}]"
     return _plus_minus(value, half)
 
 
 def _plus_minus(value: float, half: float) -> str:
-    """Two digits of a half-width that starts with 1 to 3 or is near the value, else one; zeros that both end in are left out."""
-    mantissa, exponent = f"{half:.2e}".split("e")
-    digits = (float(mantissa) < 3.55 or half <= abs(value) < 10 * half) - int(exponent)
-    if not 0 <= digits <= 5 or half < 1e-4 * abs(value) or value == 0:
-        return f"{number(value)} ± {number(half)}"
-    both = [f"{one:,.{digits}f}" for one in (value, half)]
-    while digits and all(text.endswith("0") for text in both):
-        both, digits = [text[:-1].removesuffix(".") for text in both], digits - 1
-    return " ± ".join(both).replace("-", "−")
+    return " ± ".join(_alike(value, half, of=half)) if value else f"{number(value)} ± {number(half)}"
+
+
+def _alike(*numbers: float, of: float) -> list[str]:
+    """Numbers to the same digits: two of a half-width that starts with 1 to 3 or is near the first number, else one.
+
+    Zeros that all of them end in are left out.
+    """
+    mantissa, exponent = f"{of:.2e}".split("e")
+    digits = (float(mantissa) < 3.55 or of <= abs(numbers[0]) < 10 * of) - int(exponent)
+    if not 0 <= digits <= 5 or of < 1e-4 * abs(numbers[0]):
+        return [number(one) for one in numbers]
+    shown = [f"{one:,.{digits}f}".replace("-", "−") for one in numbers]
+    while digits and all(text.endswith("0") for text in shown):
+        shown, digits = [text[:-1].removesuffix(".") for text in shown], digits - 1
+    return shown
 
 
 def decided(record: dict) -> str:
