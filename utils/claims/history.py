@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from utils.documents import read_yaml
+from utils.files import read_yaml
 
 __all__ = ["CHANGED", "HISTORY", "Change", "history"]
 

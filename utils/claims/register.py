@@ -21,7 +21,7 @@ import math
 from functools import cache
 from pathlib import Path
 
-from utils.documents import read_yaml
+from utils.files import read_yaml
 from utils.stats.intervals import edges
 from utils.stats.rules import RATES
 
