@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -142,3 +143,9 @@ def test_what_others_made_is_named_with_its_license():
     )
     vendored = {path.name for path in Path(ROOT / "book" / "_static" / "vendor").iterdir()}
     assert vendored == {"uplot"} and (ROOT / "book" / "_static" / "vendor" / "uplot" / "LICENSE").is_file()
+
+
+def test_publishing_needs_no_package():
+    """The job that publishes installs none."""
+    command = [sys.executable, "-S", "-c", "import utils.pipeline.publish"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stderr == ""

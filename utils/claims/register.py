@@ -26,7 +26,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from utils.files import read_yaml
+from utils.documents import read_yaml
 from utils.stats.intervals import edges
 from utils.stats.rules import RATES
 
