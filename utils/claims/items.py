@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.documents import read_yaml
+from utils.files import read_yaml
 
 __all__ = ["Item", "missing", "read"]
 

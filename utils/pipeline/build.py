@@ -18,8 +18,7 @@ import nbformat
 
 from utils.claims import collect, display, items
 from utils.claims.register import registry
-from utils.documents import read_yaml
-from utils.files import ROOT
+from utils.files import ROOT, read_yaml
 from utils.fingerprint import reached
 from utils.pipeline import checks, publish, report, stage
 from utils.pipeline.execute import faults, notebook_fingerprint, resolve
