@@ -41,6 +41,7 @@ from utils.theory.stationary import (
     conditional_w2,
     critical_width,
     diffusion_dimension,
+    dimension_of_gap,
     floor_dimension,
     gaussian_limit_covariance,
     greatest_eigenvalue,

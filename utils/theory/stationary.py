@@ -32,6 +32,7 @@ __all__ = [
     "conditional_w2",
     "critical_width",
     "diffusion_dimension",
+    "dimension_of_gap",
     "floor_dimension",
     "gaussian_limit_covariance",
     "greatest_eigenvalue",
@@ -327,6 +328,32 @@ def normalized_wishart_mean_square_gap(batch_size: int, freedom: float) -> float
     """
     n = batch_size
     return (n - 1) * (n + 2) / (n * (freedom * n + 2))
+
+
+def dimension_of_gap(batch_size: int, square_gap: float) -> float:
+    """Degrees of freedom ν at which W / tr W, W ~ Wishart(ν, I_n), has a given mean square gap.
+
+    The inverse of :func:`normalized_wishart_mean_square_gap`: the effective dimension of a batch, by its gap.
+
+    Parameters
+    ----------
+    batch_size : int
+        n ≥ 2.
+    square_gap : float
+        V², or its mean.
+
+    Returns
+    -------
+    float
+        Infinite where V² is 0, or below by rounding; below 1 where the gap exceeds that of parallel samples of random length.
+
+    Examples
+    --------
+    >>> round(dimension_of_gap(4, normalized_wishart_mean_square_gap(4, 50.5)), 6)
+    50.5
+    """
+    n = batch_size
+    return ((n - 1) * (n + 2) / (n * square_gap) - 2) / n if square_gap > 0 else math.inf
 
 
 def normalized_wishart_isometry_gap(batch_size: int, freedom: float) -> float:
