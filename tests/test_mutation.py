@@ -112,7 +112,7 @@ def test_a_malformed_mutation_is_refused(tmp_path, change, words):
     assert words in str(error.value) and "n.yml: mutation 'm'" in str(error.value)
 
 
-DEFINE = "import math\ndef bound():\n    return math.exp2(width)"
+DEFINE = "import math\ndef bound():\n    return math.cbrt(width)"
 JUDGE = """
 import numpy as np
 from utils.claims import judge
@@ -140,8 +140,8 @@ def play(tmp_path, monkeypatch):
 
 def test_a_patch_reaches_the_notebooks_own_code(play, monkeypatch):
     assert play(DEFINE, JUDGE)["noticed"] == ""
-    monkeypatch.setattr("math.exp2", np.exp2)  # put back after
-    broken = play(DEFINE, JUDGE, patch="import math; math.exp2 = lambda x: -3.0")
+    monkeypatch.setattr("math.cbrt", np.cbrt)  # put back after
+    broken = play(DEFINE, JUDGE, patch="import math; math.cbrt = lambda x: -3.0")
     assert (broken["verdict"], broken["noticed"]) == ("refuted", "verdict")
 
 
