@@ -27,6 +27,7 @@ help:
 	@echo "make test                             all tests but the next two: units, samplers' law, small books, JupyterLab"
 	@echo "make test-faults                      killed processes, full disks, no network, a Dask cluster: all real, minutes"
 	@echo "make test-book                        the built book in a browser: offline, accessible, every link, the explorer"
+	@echo "make pdf                              the whole book as one PDF, _build/html/companion.pdf"
 	@echo "make mutation                         break one thing at a time and judge again, at full size (an hour)"
 	@echo "make bench                            the sampler's speed against direct simulation, as ratios"
 	@echo "make links                            ask every address that a page of the built book leads to"
@@ -63,16 +64,24 @@ test-faults: $(READY)
 	@$(BIN)/python -m pytest -m faults $(TWO)
 
 # Playwright drives the system's Chromium; it downloads none of its own.
+define CHROMIUM_THERE
+@if ! command -v "$${CHROMIUM:-chromium}" >/dev/null && ! command -v google-chrome >/dev/null; then \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium (once)"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	else \
+		echo "make $@ needs Chromium: install it (Debian: apt install chromium) or set CHROMIUM to its path" >&2; exit 1; \
+	fi; \
+fi
+endef
+
 test-book: $(BROWSER)
-	@if ! command -v "$${CHROMIUM:-chromium}" >/dev/null && ! command -v google-chrome >/dev/null; then \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing Chromium (once)"; \
-			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
-		else \
-			echo "make test-book needs Chromium: install it (Debian: apt install chromium) or set CHROMIUM to its path" >&2; exit 1; \
-		fi; \
-	fi
+	$(CHROMIUM_THERE)
 	@$(BIN)/python -m pytest tests/book -n 2
+
+pdf: book $(BROWSER)
+	$(CHROMIUM_THERE)
+	@$(BIN)/python -m utils.pdf
 
 mutation: $(READY)
 	@$(BIN)/python -m utils.mutation.suite --form long

@@ -169,6 +169,18 @@ def test_a_changed_error_rate_or_wording_is_followed_without_a_run(monkeypatch):
     assert again(stored(first)).interval[0] < first.interval[0]
 
 
+def test_the_claims_rule_sets_the_interval_and_what_its_error_rate_is_worth(monkeypatch):
+    first = judged(0.5)
+    assert first.rate == "nominal" and "nominal error rate 1·10⁻⁴" in first._repr_mimebundle_()[0]["text/html"]
+    monkeypatch.setitem(THM1, "rule", "median")
+    anew = again(stored(first))
+    assert anew.rate == "guaranteed" and anew.interval != first.interval
+    assert "guaranteed error rate 1·10⁻⁴" in anew._repr_mimebundle_()[0]["text/html"]
+    monkeypatch.setitem(THM1, "rule", "bounded")
+    with pytest.raises(ValueError, match="expected the quantity's range"):
+        again(stored(first))
+
+
 def test_a_control_that_was_not_measured_is_not_judged_anew(monkeypatch):
     evidence = stored(judged(0.5))
     monkeypatch.setitem(THM1, "controls", THM1["controls"] | {"another": "refuted"})
@@ -196,6 +208,7 @@ def test_the_registry_keeps_the_declared_error_budget():
         ({"alpha": 0.5}, "alpha"),
         ({"alpha": "1e-4"}, "alpha"),  # YAML's own idea of 1e-4
         ({"expected": [0]}, "expected"),
+        ({"rule": "student"}, "rule"),
         ({"controls": {"only positive": "supported"}}, "negative control"),
         ({"verdict": "refuted"}, "positive control"),
         ({"surprise": 1}, "surprise"),
@@ -224,9 +237,7 @@ def test_a_shown_verdict_is_a_card_and_a_line_and_escapes_what_it_shows():
     )
     assert "Limit" not in shown["text/html"] and "Not <i>" not in display.card(verdict.record() | {"limit": "Not <i>"})
     # What claims.json promises of every claim, see design notes.
-    promised = (
-        "id item statement verdict estimate interval expected published seeds alpha detectable measured scope limit"
-    )
+    promised = "id item statement verdict estimate interval expected published seeds alpha rate detectable measured scope limit"
     assert set(f"{promised} controls notebook anchor".split()) < set(verdict.record())
     assert "evidence" not in verdict.record()
     schema = json.loads((ROOT / "utils" / "claims" / "claims.schema.json").read_text(encoding="utf-8"))

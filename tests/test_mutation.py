@@ -85,7 +85,8 @@ def test_a_mutation_that_is_not_noticed_is_a_fault_and_what_is_noticed_with_noth
 
 # The machinery, on a miniature.
 
-CLAIM = {"item": "i", "statement": "s", "published": "p", "kind": "slack", "expected": [0, None], "alpha": 1e-4,
+CLAIM = {"item": "i", "statement": "s", "published": "p", "kind": "slack", "rule": "mean", "expected": [0, None],
+         "alpha": 1e-4,
          "controls": {"shifted": "refuted"}, "verdict": "supported"}  # fmt: skip
 MUTATION = {"kind": "sampler", "broken": "A row is lost.", "patch": "", "claims": ["one"]}
 
@@ -111,7 +112,7 @@ def test_a_malformed_mutation_is_refused(tmp_path, change, words):
     assert words in str(error.value) and "n.yml: mutation 'm'" in str(error.value)
 
 
-DEFINE = "import math\ndef bound():\n    return math.sqrt(width)"
+DEFINE = "import math\ndef bound():\n    return math.cbrt(width)"
 JUDGE = """
 import numpy as np
 from utils.claims import judge
@@ -139,8 +140,8 @@ def play(tmp_path, monkeypatch):
 
 def test_a_patch_reaches_the_notebooks_own_code(play, monkeypatch):
     assert play(DEFINE, JUDGE)["noticed"] == ""
-    monkeypatch.setattr("math.sqrt", np.sqrt)  # put back after
-    broken = play(DEFINE, JUDGE, patch="import math; math.sqrt = lambda x: -3.0")
+    monkeypatch.setattr("math.cbrt", np.cbrt)  # put back after
+    broken = play(DEFINE, JUDGE, patch="import math; math.cbrt = lambda x: -3.0")
     assert (broken["verdict"], broken["noticed"]) == ("refuted", "verdict")
 
 

@@ -44,7 +44,8 @@ def record(name="thm1", verdict="supported", **changes):
     return {
         "id": name, "item": "Theorem 1, as proved", "statement": "a < b", "verdict": verdict, "wanted": "supported",
         "estimate": 0.5, "interval": [0.4, 0.6], "expected": [0, None], "published": "proved", "kind": "slack", "seeds": 10,
-        "cells": 2, "vacuous": 0, "where": "n = 4", "alpha": 1e-4, "detectable": 0.1, "measured": MEASURED, "limit": None,
+        "cells": 2, "vacuous": 0, "where": "n = 4", "alpha": 1e-4, "rule": "mean", "rate": "nominal",
+        "detectable": 0.1, "measured": MEASURED, "limit": None,
         "scope": dict.fromkeys(SCOPE) | {"data": "few", "width": 4096, "seeds": "10 paired"},
         "controls": [{"name": "no BN", "wanted": "refuted", "verdict": "refuted"}], "notebook": "01_rate",
         "anchor": f"claim-{name.replace('.', '-')}",
@@ -278,12 +279,23 @@ def test_ids_are_unique_in_the_whole_ledger():
 
 
 def test_the_error_budget_adds_up_and_counts_are_those_of_the_records():
-    many = [record("a", alpha=0.001), record("b", alpha=0.01), record("c", alpha=0.002)]
+    many = [record("a", alpha=0.001), record("b", alpha=0.01, rule="median", rate="guaranteed")]
+    many.append(record("c", alpha=0.002))
     text = report.budget(many, largest=1)
     assert collect.error_budget(many) == pytest.approx(2 * 0.013)
     assert "3 claims" in text and "6 intervals" in text and "**0.026**" in text
-    first, last = [line for line in text.splitlines() if line.startswith("|")][2:]
-    assert "claim-b" in first and first.endswith("| 0.02 |") and last == "| the other 2 claims | 4 | | 0.006 |"
+    assert "**0.02** of it is guaranteed, **0.006** nominal" in text
+    first, last = [line for line in text.splitlines() if line.startswith("|")][2:4]
+    assert (
+        "claim-b" in first
+        and first.endswith("| guaranteed | 0.02 |")
+        and last == "| the other 2 claims | 4 | | | 0.006 |"
+    )
+
+    medians, means = text.splitlines()[-2:]
+    assert medians.startswith("| median | guaranteed | ") and means.startswith("| mean | nominal | ")
+    assert [[f"claim-{name}" in row for name in "abc"] for row in (medians, means)] == [[0, 1, 0], [1, 0, 1]]
+    assert medians.endswith("(10) | 0.02 |"), "with its samples and its share"
 
     chosen = [THEOREM, Item("Rate", "r", ours=True, claims=("rate",))]
     made = [record(), record("thm1.stated", "refuted"), record("rate", "inconclusive", controls=[])]

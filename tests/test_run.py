@@ -83,7 +83,16 @@ def test_bad_usage_exits_2_and_writes_nothing(source, out, refused, arguments, w
 
 
 @pytest.mark.parametrize(
-    ("given", "out"), [("no.ipynb", "o.ipynb"), ("in/n.ipynb", "in/n.ipynb"), ("in/n.ipynb", "o.txt")]
+    ("given", "out"),
+    [
+        ("no.ipynb", "o.ipynb"),
+        ("in/n.ipynb", "in/n.ipynb"),
+        ("in/n.ipynb", "o.txt"),
+        ("in/n.ipynb", ".ipynb"),
+        ("in/n.ipynb", f"{'x' * 300}.ipynb"),
+        (f"{'x' * 300}.ipynb", "o.ipynb"),
+        ("in/n.ipynb", "\udcff.ipynb"),
+    ],
 )
 def test_paths_that_cannot_be_right_exit_2(source, tmp_path, refused, given, out):
     before = source.read_bytes()
@@ -127,6 +136,12 @@ def test_faults_finds_half_run_notebooks():
     cell = nbformat.v4.new_code_cell("1", execution_count=1)
     assert faults(nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_code_cell("  ")])) == []
     assert faults(nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_code_cell("2")])) == ["cell 1 was not run"]
+
+
+def test_processors_that_are_no_number_are_named_before_anything_runs(source, out, refused, monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "two")
+    status, said = refused(source, out)
+    assert status == 2 and "LOKY_MAX_CPU_COUNT='two'" in said and not out.parent.exists()
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 import pytest
 import torch
 
+from utils.experiments import trial as trial_module
 from utils.experiments.trial import ARMS, METHODS, initialized, trial
 from utils.networks import hidden_maps, linear_maps, weight_matrices
 from utils.networks.data import task
+from utils.networks.train import train
 
 X = task("digits", scale="symmetric").x
 SETTING = dict(
@@ -29,6 +31,33 @@ def test_several_learning_rates_give_each_its_rows():
     assert [(row["learning_rate"], row["seed"]) for row in several] == [(0.3, 4), (0.3, 5), (0.03, 4), (0.03, 5)]
     for ours, alone in zip(several[2:], trial(arm="bn", **SETTING), strict=True):
         assert ours["loss"] == pytest.approx(alone["loss"], rel=1e-3)
+
+
+def test_accuracy_is_of_images_held_out(monkeypatch):
+    """Wrong labels on the held-out images alone: what was learned shows there as wrong, and is not read off elsewhere."""
+    setting = SETTING | {"steps": 150, "learning_rate": 0.3, "test_images": 300}
+    right = trial(arm="bn", **setting)
+    x, y, x_test, y_test = task("digits", scale="symmetric", train=600, test=300)
+    monkeypatch.setattr(trial_module.data, "task", lambda *_, **__: (x, y, x_test, (y_test + 1) % 10))
+    wrong = trial(arm="bn", **setting)
+    assert all(row["accuracy"] > 0.7 for row in right) and all(row["accuracy"] < 0.2 for row in wrong)
+    assert [row["loss"] for row in wrong] == [row["loss"] for row in right], "training saw none of it"
+
+
+def test_loss_is_the_mean_over_the_last_tenth_of_the_steps(monkeypatch):
+    seen = []
+
+    def watched(*arguments, **options):
+        seen.append(train(*arguments, **options))
+        return seen[-1]
+
+    monkeypatch.setattr(trial_module, "train", watched)
+    rows = trial(arm="bn", **SETTING | {"steps": 40})
+    losses = seen[0].loss.double()
+    for row, mine in zip(rows, losses.T, strict=True):
+        assert row["loss"] == pytest.approx(float(mine[36:].mean()), rel=1e-9)
+        assert row["curve_loss"] == pytest.approx([float(mine[0]), *mine.reshape(4, 10).mean(1).tolist()], rel=1e-6)
+        assert len({round(float(mine[start:].mean()), 9) for start in range(40)}) == 40, "no other window has it"
 
 
 def test_arms_are_paired():

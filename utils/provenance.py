@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from utils.files import ROOT
-from utils.processes.environment import installed, isolated
+from utils.processes.environment import installed, isolated, processors
 
 __all__ = ["commit", "facts", "processor", "versions"]
 
@@ -27,8 +27,6 @@ def facts(device: str = "cpu") -> dict:
         ``commit``, ``date`` (UTC), ``python``, ``versions``, ``device`` in the machine's own words, and ``cores``, those that
         one may use.
     """
-    import joblib  # here: a commit is asked for where no package is installed
-
     name = processor()
     if device == "cuda":
         import torch  # here: most that asks has no use for it
@@ -40,7 +38,7 @@ def facts(device: str = "cpu") -> dict:
         "python": platform.python_version(),
         "versions": versions(),
         "device": name,
-        "cores": joblib.cpu_count(),
+        "cores": processors(),
     }
 
 

@@ -14,6 +14,10 @@ def changed(source, **fields):
     return json.dumps(json.loads(source.read_text()) | fields).encode()
 
 
+def with_cells(source, **fields):
+    return changed(source, cells=[cell | fields for cell in json.loads(source.read_text())["cells"]])
+
+
 def three(source):
     return nbformat.writes(nbformat.convert(nbformat.read(source, as_version=4), 3), version=3).encode()
 
@@ -33,6 +37,8 @@ CASES = {
     "nested without end": lambda source: b"[" * 100_000,
     "cells no list": lambda source: changed(source, cells={}),
     "a cell without source": lambda source: changed(source, cells=[{"cell_type": "code", "metadata": {}}]),
+    "one id for all cells": lambda source: with_cells(source, id="same"),
+    "parameters of an earlier run": lambda source: with_cells(source, metadata={"tags": ["injected-parameters"]}),
     "no kernelspec": lambda source: changed(source, metadata={}),
     "kernelspec without a name": lambda source: changed(source, metadata={"kernelspec": {"display_name": "Python 3"}}),
     "another language": lambda source: changed(

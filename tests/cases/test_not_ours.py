@@ -58,6 +58,9 @@ REFUSED = {
     "the output is another source": ("first.ipynb", "second.ipynb"),
     "the failed copy's name is another source's": ("first.ipynb", "mine.ipynb"),
     "the output is a link to a source": ("first.ipynb", "link.ipynb"),
+    "the output is a link to what may be replaced": ("first.ipynb", "done.ipynb"),
+    "the output is a link to nothing": ("first.ipynb", "dangling.ipynb"),
+    "the output is a link to itself": ("first.ipynb", "loop.ipynb"),
     "the output is a hard link to the input": ("first.ipynb", "hard.ipynb"),
     "the failed copy's name is a folder's": ("first.ipynb", "folder.ipynb"),
 }
@@ -68,13 +71,17 @@ def test_what_would_be_lost_is_named_before_anything_runs(tmp_path, capsys, case
     for name in ("a.ipynb", "a.failed.ipynb", "first.ipynb", "second.ipynb", "mine.failed.ipynb"):
         notebook(tmp_path / name, "1")
     (tmp_path / "link.ipynb").symlink_to("second.ipynb")
+    (tmp_path / "done.txt").touch()
+    (tmp_path / "done.ipynb").symlink_to("done.txt")
+    (tmp_path / "dangling.ipynb").symlink_to(tmp_path / "no" / "such.ipynb")
+    (tmp_path / "loop.ipynb").symlink_to("loop.ipynb")
     (tmp_path / "hard.ipynb").hardlink_to(tmp_path / "first.ipynb")
     (tmp_path / "folder.failed.ipynb").mkdir()
-    before = {path: path.stat() for path in tmp_path.iterdir()}
+    before = {path: path.lstat() for path in tmp_path.iterdir()}
     given, output = (str(tmp_path / name) for name in REFUSED[case])
     assert main([given, output]) == 2
     assert f"OUTPUT {output}" in capsys.readouterr().err
-    assert {path: path.stat() for path in tmp_path.iterdir()} == before
+    assert {path: path.lstat() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.slow

@@ -82,6 +82,9 @@ def share(record: dict) -> float:
     return record["alpha"] * (1 + len(record["controls"]))
 
 
-def error_budget(records: list[dict]) -> float:
-    """Largest probability that any interval of the book, controls included, misses its true value (union bound)."""
-    return sum(map(share, records))
+def error_budget(records: list[dict], *rates: str) -> float:
+    """Largest probability that any interval of the book, controls included, misses its true value (union bound).
+
+    Of those at some rates only, if any are named: "guaranteed", "nominal".
+    """
+    return sum(share(record) for record in records if not rates or record["rate"] in rates)

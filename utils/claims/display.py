@@ -107,7 +107,7 @@ def evidence(record: dict) -> str:
         f"{record['cells']} setting{'s' if record['cells'] != 1 else ''}"
         + (f" (and {record['vacuous']} where the bound is vacuous)" if record["vacuous"] else "")
         + (
-            f", at least {record['seeds']:,} independent runs each; error rate {number(record['alpha'])}; a violation of "
+            f", at least {record['seeds']:,} independent runs each; {record['rate']} error rate {number(record['alpha'])}; a violation of "
             f"{number(record['detectable'])} would be refuted with probability 95 %"
             if record["seeds"]
             else ", computed, not sampled"

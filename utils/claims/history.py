@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import yaml
+from utils.files import read_yaml
 
 __all__ = ["CHANGED", "HISTORY", "Change", "history"]
 
@@ -52,7 +52,7 @@ def history(path: Path = HISTORY) -> list[Change]:
         If a field is missing, misspelt or empty, or the latest does not come first.
     """
     found = []
-    for entry in yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []:
+    for entry in read_yaml(path) or []:
         if set(entry) != set(Change.__dataclass_fields__) or not all(entry.values()):
             raise ValueError(
                 f"{path}: {entry}: expected the fields {', '.join(Change.__dataclass_fields__)}, none empty"

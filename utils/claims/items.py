@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from utils.files import read_yaml
 
 __all__ = ["Item", "missing", "read"]
 
@@ -57,7 +57,7 @@ def read(path: Path = ITEMS) -> list[Item]:
         If a field is missing, misspelt or empty, an item is there twice, a claim belongs to two items, or an item has
         neither claims nor a reason (or both).
     """
-    parts = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    parts = read_yaml(path)
     if set(parts) != set(PARTS):
         raise ValueError(f"{path}: has the parts {sorted(parts)}, expected {sorted(PARTS)}")
     items = [_item(entry, part == "ours", path) for part in PARTS for entry in parts[part] or []]

@@ -5,7 +5,8 @@ Such a file has up to three parts:
 ``claims``
     By id. ``item`` (of the paper, or "ours"), ``statement`` (what is judged, in one sentence), ``published`` (what the paper
     printed, and how well it can be read), ``kind`` (``slack``: least (bound - measured) over the settings; ``deviation``:
-    largest \\|measured - target\\| / tolerance over them), ``expected`` (where the whole interval must lie to be supported; null
+    largest \\|measured - target\\| / tolerance over them), ``rule`` (of each setting's interval, ``bounded``, ``median``,
+    ``computed`` or ``mean``, see :mod:`utils.stats.rules`: what the error rate is worth), ``expected`` (where the whole interval must lie to be supported; null
     is unbounded), ``values`` (optional, published numbers: label -> [target, tolerance]; the tolerance is the paper's own
     sampling error, 3.9 standard errors of its 20 runs, plus how well the number can be read off the plot), ``alpha`` (error
     rate of the interval, all settings together), ``controls`` (the same judgment on other input, and how it must come out),
@@ -16,17 +17,20 @@ Such a file has up to three parts:
     What must break the claims, see ``utils.mutation.register``.
 """
 
+import math
 from functools import cache
 from pathlib import Path
 
-import yaml
+from utils.files import read_yaml
+from utils.stats.intervals import edges
+from utils.stats.rules import RATES
 
 __all__ = ["DATA", "KINDS", "content", "entry", "published", "registry"]
 
 DATA = Path(__file__).with_name("data")
 KINDS = ("slack", "deviation")
 VERDICTS = ("supported", "refuted", "inconclusive")
-FIELDS = {"item", "statement", "published", "kind", "expected", "alpha", "controls", "verdict"}
+FIELDS = {"item", "statement", "published", "kind", "rule", "expected", "alpha", "controls", "verdict"}
 
 
 @cache
@@ -49,7 +53,7 @@ def content(folder: Path = DATA) -> dict[str, dict]:
     ['claims', 'mutations', 'short']
     """
     files = sorted(path for path in Path(folder).glob("*.yml") if path.name != "items.yml")
-    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files}
+    return {path.stem: read_yaml(path) or {} for path in files}
 
 
 @cache
@@ -95,10 +99,23 @@ def _check(claim: dict, where: str) -> None:
         raise ValueError(f"{where} misses {FIELDS - fields or 'nothing'}, has unknown {fields - FIELDS}")
     if claim["kind"] not in KINDS or claim["verdict"] not in VERDICTS:
         raise ValueError(f"{where}: kind is one of {list(KINDS)}, verdict one of {VERDICTS}")
+    if claim["rule"] not in RATES:
+        raise ValueError(f"{where}: rule={claim['rule']!r}, expected one of {', '.join(RATES)}")
     if not (isinstance(claim["alpha"], float) and 0 < claim["alpha"] <= 0.01):
         raise ValueError(f"{where}: alpha={claim['alpha']!r}, expected a number in (0, 0.01]")
-    if len(claim["expected"]) != 2:
-        raise ValueError(f"{where}: expected={claim['expected']!r} should be [low, high]")
+    try:
+        _, most = edges(claim["expected"])
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    if claim["kind"] == "deviation" and not 0 < most < math.inf:
+        raise ValueError(
+            f"{where}: expected={claim['expected']!r}: a deviation is never negative, give it a positive end"
+        )
+    for label, numbers in claim.get("values", {}).items():
+        if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or not numbers[1] > 0:
+            raise ValueError(
+                f"{where}: {label!r} is {numbers!r}, expected [target, tolerance], finite, the second positive"
+            )
     if not isinstance(claim.get("limit", "-"), str) or not claim.get("limit", "-").strip():
         raise ValueError(f"{where}: limit={claim['limit']!r}, expected one sentence, or leave it out")
     wanted = set(claim["controls"].values())

@@ -48,7 +48,7 @@ def scoped(text: str, *, seeds: int) -> dict[str, str | int | None]:
 
 
 def in_its_unit(estimate: Estimate, quantity: str, claim: Mapping) -> dict:
-    """The mean that decides a claim, its interval, and the bound or value that it is compared with, all in one unit.
+    """The mean or median that decides a claim, its interval, and the bound or value that it is compared with, all in one unit.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def in_its_unit(estimate: Estimate, quantity: str, claim: Mapping) -> dict:
     >>> from utils.stats.intervals import worst_deviation
     >>> from utils.stats.measurement import Measurement
     >>> estimate = worst_deviation([Measurement("n = 4", 0.25, target=0.5, tolerance=0.5, error=0.125)], 1e-4)
-    >>> in_its_unit(estimate, "loss [nats]", {"kind": "deviation", "expected": [0, 1]}) == {
+    >>> in_its_unit(estimate, "loss [nats]", {"kind": "deviation", "rule": "mean", "expected": [0, 1]}) == {
     ...     "quantity": "loss", "unit": "nats", "value": 0.25, "interval": (0.125, 0.375),
     ...     "compared with": {"name": "expected", "value": 0.5, "tolerance": 0.5},
     ... }
@@ -93,4 +93,7 @@ def in_its_unit(estimate: Estimate, quantity: str, claim: Mapping) -> dict:
     else:
         most = None if high is None else high * one.tolerance
         compared = {"name": "published" if "values" in claim else "expected", "value": one.target, "tolerance": most}
-    return {"quantity": name, "unit": unit, "value": one.mean, "interval": estimate.around, "compared with": compared}
+    if claim["rule"] == "median":
+        name = f"median {name}"
+    value, *interval = estimate.around
+    return {"quantity": name, "unit": unit, "value": value, "interval": tuple(interval), "compared with": compared}

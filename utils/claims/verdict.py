@@ -6,17 +6,19 @@ would change: the build judges anew from there, so a margin or a wording costs n
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
+from functools import partial
 
 from utils.claims import display
 from utils.claims.register import entry, published
 from utils.claims.scope import in_its_unit, scoped
 from utils.stats.intervals import compare, least_slack, worst_deviation
 from utils.stats.measurement import Measurement, Summary
+from utils.stats.rules import RATES
 
 __all__ = ["RECORD", "Verdict", "again", "judge"]
 
 RECORD = "companion-claim"  #: The key of an output's metadata under which a shown card carries what was measured.
-RULES = {"slack": least_slack, "deviation": worst_deviation}
+KINDS = {"slack": least_slack, "deviation": worst_deviation}
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,9 @@ class Verdict:
 
     Attributes
     ----------
-    id, item, statement, published, kind, alpha, expected : as in the registry
+    id, item, statement, published, kind, rule, alpha, expected : as in the registry
+    rate : {"guaranteed", "nominal"}
+        What ``alpha`` is worth: whether a theorem holds it at these sample sizes, or calibration does.
     verdict : {"supported", "refuted", "inconclusive"}
     wanted : str
         The outcome the registry commits to.
@@ -70,6 +74,8 @@ class Verdict:
     expected: tuple[float | None, float | None]
     published: str
     kind: str
+    rule: str
+    rate: str
     seeds: int
     cells: int
     vacuous: int
@@ -98,6 +104,7 @@ def judge(
     *,
     controls: Mapping[str, Sequence[Measurement | Summary]],
     scope: str,
+    entries: Mapping[str, dict] | None = None,
 ) -> Verdict:
     """Judge a claim and its controls by the registry's rule for it.
 
@@ -112,6 +119,8 @@ def judge(
         The same settings on other input, for each control that the registry names, by its name there.
     scope : str
         Where it was measured, those of :data:`utils.claims.scope.SCOPE` that apply: ``"data: digits; width: 64 to 1,024"``.
+    entries : mapping of str to dict, optional
+        A made-up registry, as :mod:`utils.experiments.calibration` has one; the book's by default.
 
     Returns
     -------
@@ -138,7 +147,7 @@ def judge(
     >>> [judge("lemma7", {"distance": [x]}, controls=controls, scope=scope).verdict for x in (ours, wrong, even)]
     ['supported', 'refuted', 'inconclusive']
     """
-    claim = entry(claim_id)
+    claim = entry(claim_id) if entries is None else entries[claim_id]
     if set(controls) != set(claim["controls"]):
         raise ValueError(
             f"claim {claim_id!r}: controls {sorted(controls)}, the registry has {sorted(claim['controls'])}"
@@ -153,11 +162,11 @@ def judge(
     }:
         raise ValueError(f"claim {claim_id!r}: measurements must carry exactly the registry's published values")
 
-    rule = RULES[claim["kind"]]
+    estimated = partial(KINDS[claim["kind"]], alpha=claim["alpha"], rule=claim["rule"])
     expected = tuple(claim["expected"])
-    estimate = rule([one for _, one in settings], claim["alpha"])
+    estimate = estimated([one for _, one in settings])
     quantity = next(quantity for quantity, one in settings if one is estimate.deciding)
-    judged = {name: rule(controls[name], claim["alpha"]) for name in claim["controls"]}
+    judged = {name: estimated(controls[name]) for name in claim["controls"]}
     return Verdict(
         id=claim_id,
         item=claim["item"],
@@ -170,6 +179,8 @@ def judge(
         expected=expected,
         published=claim["published"],
         kind=claim["kind"],
+        rule=claim["rule"],
+        rate=RATES[claim["rule"]],
         seeds=estimate.samples,
         cells=estimate.settings,
         vacuous=estimate.vacuous,
@@ -204,7 +215,7 @@ def _summaries(measured: Sequence[Measurement | Summary]) -> list[Summary]:
 
 
 def _rows(measured: Sequence[Measurement | Summary]) -> list[list]:
-    return [list(astuple(one)) for one in _summaries(measured)]
+    return [[list(x) if isinstance(x, tuple) else x for x in astuple(one)] for one in _summaries(measured)]
 
 
 def _kept(rows: Sequence[list]) -> list[Summary]:

@@ -14,7 +14,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import joblib
 import nbformat
 import yaml
 
@@ -27,7 +26,7 @@ from utils.pipeline.execute import faults, notebook_fingerprint, resolve
 from utils.pipeline.parameters import ParameterError
 from utils.pipeline.stage import BuildFailed, as_json, write
 from utils.processes.commands import alone, ignore_signals
-from utils.processes.environment import PINNED, isolated
+from utils.processes.environment import PINNED, isolated, processors
 
 __all__ = ["BuildFailed", "build", "other_seed"]
 
@@ -169,7 +168,10 @@ def _is_current(path: Path, digest: str) -> bool:
 def _execute(
     notebooks: list[Path], cache: Path, profile: str, jobs: int | None, given: dict[str, object] | None = None
 ) -> list[Path]:
-    jobs = jobs or joblib.cpu_count()
+    try:
+        jobs = jobs or processors()
+    except ValueError as error:
+        raise BuildFailed(str(error)) from error
     results = [cache / path.name for path in notebooks]
     try:
         digests = [notebook_fingerprint(path, resolve(path, profile, given or {})) for path in notebooks]

@@ -16,7 +16,7 @@ from utils.claims.register import content, registry
 from utils.files import clear_stale, temporary_beside
 from utils.fingerprint import code_fingerprint, digest, files_fingerprint, is_todays, made_by, reached
 from utils.pipeline.parameters import ParameterError, check, declared, profile_overrides
-from utils.processes.environment import PINNED
+from utils.processes.environment import PINNED, processors
 from utils.processes.kernel import own_kernel
 from utils.processes.memory import peak_of_children
 
@@ -153,16 +153,20 @@ def run(
         ``output`` is then untouched.
     """
     notebook, output = Path(notebook), Path(output)
-    if not notebook.is_file():
-        raise ParameterError(f"no notebook at {notebook}")
-    if output.suffix != ".ipynb" or output.is_dir():
-        raise ParameterError(f"OUTPUT {output}: expected the path of a file that ends in .ipynb")
-    failed = output.with_suffix(".failed.ipynb")
-    _see_that_nothing_is_lost(notebook, output, failed)
+    failed = output.with_suffix(".failed.ipynb") if output.name else output
+    try:
+        _see_that_paths_can_be(notebook, output)
+        _see_that_nothing_is_lost(notebook, output, failed)
+    except OSError as error:
+        raise ParameterError(f"{error.filename}: {error.strerror}") from None
     if not (cell_timeout >= 1 and cell_timeout in (math.inf, cell_timeout // 1)):
         raise ParameterError(f"--cell-timeout {cell_timeout}: expected whole seconds, at least 1, or inf for no limit")
     values = resolve(notebook, profile, parameters or {})
     fingerprint, code = notebook_fingerprint(notebook, values), made_by(notebook)
+    try:
+        processors()  # what cannot be told afterwards is said before
+    except ValueError as error:
+        raise ParameterError(str(error)) from None
 
     temporary = _room_for(output)
     started = time.monotonic()
@@ -234,9 +238,26 @@ def _literal(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
+def _see_that_paths_can_be(notebook: Path, output: Path) -> None:
+    """Refuse paths that no notebook can have, and those whose bytes are no text, which a notebook cannot record."""
+    if not notebook.is_file():
+        raise ParameterError(f"no notebook at {notebook}")
+    if output.suffix != ".ipynb" or output.is_dir():
+        raise ParameterError(f"OUTPUT {output}: expected the path of a file that ends in .ipynb")
+    for path in (notebook, output):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise ParameterError(f"{str(path)!r}: expected a path in UTF-8") from None
+
+
 def _see_that_nothing_is_lost(notebook: Path, output: Path, failed: Path) -> None:
     """Refuse paths where a run would replace or remove a notebook that no run has written: a source, or the input."""
     for path in (output, failed):
+        if path.is_symlink():
+            raise ParameterError(
+                f"OUTPUT {output}: {path} is a symbolic link, which the run would replace; name a file"
+            )
         if not path.exists():
             continue
         if path.samefile(notebook):

@@ -19,11 +19,13 @@ import difflib
 import json
 import math
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import yaml
+from nbformat.warnings import DuplicateCellId
 from papermill.translators import PythonTranslator
 
 __all__ = ["Parameter", "ParameterError", "check", "declared", "opened", "profile_overrides"]
@@ -76,9 +78,16 @@ def opened(notebook: Path) -> nbformat.NotebookNode:
             raise ParameterError(
                 f"{notebook} has nbformat {content['nbformat']}, expected 4; `jupyter nbconvert --to notebook` converts it"
             )
-        nbformat.validate(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DuplicateCellId)
+            nbformat.validate(content)
     except OSError as error:
         raise ParameterError(f"{notebook} cannot be read: {error.strerror}") from None
+    except DuplicateCellId as error:
+        what = str(error).partition(" detected")[0]
+        raise ParameterError(
+            f"{notebook} is not a valid notebook: {what}; JupyterLab gives new ones on saving"
+        ) from None
     except nbformat.ValidationError as error:
         raise ParameterError(f"{notebook} is not a valid notebook: {error.message}") from None
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -109,10 +118,15 @@ def declared(notebook: Path) -> dict[str, Parameter]:
     Raises
     ------
     ParameterError
-        If it cannot be run (:func:`opened`), there is not exactly one parameters cell, a line of it is not a declaration as
+        If it cannot be run (:func:`opened`) or was run with other parameters, there is not exactly one parameters cell, a line of it is not a declaration as
         above, or a default lies outside its own range.
     """
-    cells = [c for c in opened(notebook).cells if "parameters" in c.metadata.get("tags", [])]
+    everything = opened(notebook).cells
+    if any("injected-parameters" in cell.metadata.get("tags", []) for cell in everything):
+        raise ParameterError(
+            f"{notebook} holds the parameters of an earlier run (a cell tagged 'injected-parameters'): delete that cell"
+        )
+    cells = [cell for cell in everything if "parameters" in cell.metadata.get("tags", [])]
     if len(cells) != 1:
         raise ParameterError(f"{notebook}: {len(cells)} cells tagged 'parameters', expected exactly one")
     lines = [line for line in cells[0].source.splitlines() if line.strip() and not line.lstrip().startswith("#")]

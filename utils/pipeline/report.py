@@ -18,6 +18,7 @@ from utils.claims import collect, compare, display
 from utils.claims.history import Change
 from utils.claims.items import Item
 from utils.plotting import FIGURE, Drawn, drawn, look, panels, ticks, use_style
+from utils.stats.rules import RATES
 from utils.stats.text import MARKS
 
 __all__ = [
@@ -141,7 +142,7 @@ def filters(items: list[Item], records: list[dict], titles: dict[str, str]) -> s
 
 
 def budget(records: list[dict], *, largest: int = 5) -> str:
-    """The book's error budget in Markdown: a sentence, and the claims that use most of it.
+    """The book's error budget in Markdown: a sentence, the claims that use most of it, and all by their rule.
 
     Parameters
     ----------
@@ -157,12 +158,16 @@ def budget(records: list[dict], *, largest: int = 5) -> str:
         {"record": r, "card": _card(r), "intervals": 1 + len(r["controls"]), "share": collect.share(r)} for r in records
     ]
     rows.sort(key=lambda row: row["share"], reverse=True)
+    rules = {rule: [row for row in rows if row["record"]["rule"] == rule] for rule in RATES}
     return _render(
         "budget.md.j2",
         top=rows[:largest],
         rest=rows[largest:],
+        rules={rule: found for rule, found in rules.items() if found},
         intervals=sum(row["intervals"] for row in rows),
         total=collect.error_budget(records),
+        guaranteed=collect.error_budget(records, "guaranteed"),
+        nominal=collect.error_budget(records, "nominal"),
         most=collect.BUDGET,
     )
 

@@ -1,11 +1,12 @@
 """The boundary of every command: one at a time in a clone, what it prints can be printed, and a signal ends it in one line."""
 
 import fcntl
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,15 +41,47 @@ def command(main: Callable[[], int]) -> NoReturn:
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup, say
             signal.signal(number, _raise)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # not every locale has a minus sign
+    _open_streams()
     try:
-        sys.exit(main())
+        status = main()
+        sys.stdout.flush()
+        sys.exit(status)
+    except OSError as error:  # a full disk, or a pipe that nobody reads any more, where standard output goes
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)  # at the end what is left would be tried again
+        if isinstance(error, BrokenPipeError):
+            sys.exit(128 + signal.SIGPIPE)
+        print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt as interrupt:
         ignore_signals()
         if not quiet:
             print("\nInterrupted: nothing was put in place, and all that was started is ended", file=sys.stderr)
         sys.exit(128 + getattr(interrupt, "number", signal.SIGINT))
+
+
+class _Errors(io.TextIOWrapper):
+    """Standard error, which loses what it cannot take: where a log fills a disk, nothing could be said, and nothing must stop."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def _open_streams() -> None:
+    """Standard streams that are open, and print what a locale lacks, a minus sign say."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed; the lowest number is free then, and must not be another file's
+            stream = open(os.devnull, mode)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+    sys.stdout.reconfigure(errors="backslashreplace")
+    sys.stderr = _Errors(sys.stderr.buffer, sys.stderr.encoding, errors="backslashreplace", line_buffering=True)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import distributions
 
-__all__ = ["PINNED", "installed", "isolated"]
+__all__ = ["PINNED", "installed", "isolated", "processors"]
 
 # One thread per process: on matrices this small several are many times slower, and results do not depend on their number.
 PINNED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -49,6 +49,16 @@ def isolated(**more: str) -> dict[str, str]:
     (False, 'module://matplotlib_inline.backend_inline', 'here')
     """
     return {name: value for name, value in os.environ.items() if not DROPPED.fullmatch(name)} | FIXED | more
+
+
+def processors() -> int:
+    """How many processors one may use: affinity, limits of a container, ``LOKY_MAX_CPU_COUNT``."""
+    import joblib  # here: where only a commit is asked for, no package is installed
+
+    try:
+        return joblib.cpu_count()
+    except ValueError:
+        raise ValueError(f"LOKY_MAX_CPU_COUNT={os.environ['LOKY_MAX_CPU_COUNT']!r}: expected a whole number") from None
 
 
 def installed(names: Iterable[str]) -> dict[str, str | None]:

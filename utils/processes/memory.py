@@ -53,7 +53,7 @@ def peak_of_children() -> Iterator[Peak]:
 
     def watch() -> None:
         while not over.wait(EVERY):
-            with suppress(psutil.Error):  # one that has just ended
+            with suppress(psutil.Error, OSError):  # one that has just ended; no file that may be opened
                 peak.saw(sum(child.memory_info().rss for child in psutil.Process().children(recursive=True)))
 
     watcher = threading.Thread(target=watch, daemon=True)

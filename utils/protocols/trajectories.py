@@ -259,6 +259,7 @@ def bounded_by_theorem1(
             gap[layer - 1],
             bound(layer, n, width, lambda_min=lam[layer - 1]),
             limit=limit,
+            least=0.0,
             error=error,
             at={"layer": layer, "n": n, "width": width, **at},
         )

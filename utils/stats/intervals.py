@@ -1,7 +1,7 @@
 """From samples to one number with an interval that holds for all settings of a claim at once.
 
-Student's t with the error rate split evenly over the measurements (Bonferroni) makes their intervals hold together; what
-is built from them, a least slack or a worst deviation, then holds at the whole rate.
+The error rate, split evenly over the measurements (Bonferroni), makes their intervals hold together, each by the claim's
+rule (:mod:`utils.stats.rules`); what is built from them, a least slack or a worst deviation, then holds at the whole rate.
 """
 
 import math
@@ -12,8 +12,13 @@ import numpy as np
 from scipy.special import stdtrit  # scipy.stats takes a second to load, in every command
 
 from utils.stats.measurement import Measurement, Summary
+from utils.stats.rules import Reach, reach
 
-__all__ = ["Estimate", "compare", "least_slack", "mean_and_interval", "worst_deviation"]
+__all__ = ["Estimate", "compare", "edges", "least_slack", "mean_and_interval", "worst_deviation"]
+
+#: Halves of an interval beyond an edge at which 95 % of intervals exclude that edge, for skewed samples too, whose intervals'
+#: lengths vary the most.
+SEEN = 3
 
 #: What the functions here take: measurements, or summaries of them that were kept.
 Measured = Sequence[Measurement | Summary]
@@ -30,7 +35,7 @@ class Estimate:
         (low, high).
     detectable : float
         Distance from the edge of the expected range at which a violation in the worst-measured setting would be refuted
-        with probability at least 95 %.
+        with probability at least 95 %: :data:`SEEN` times the longer half of its interval.
     settings, vacuous : int
         How many measurements carry the estimate, and how many say nothing.
     samples : int
@@ -39,8 +44,8 @@ class Estimate:
         Label of the setting that decides.
     deciding : Summary
         That setting.
-    around : tuple of float
-        (low, high), the interval of its mean, one of those that hold together.
+    around : Reach
+        What was measured there, a mean or a median, and its interval, one of those that hold together.
 
     Examples
     --------
@@ -58,7 +63,7 @@ class Estimate:
     samples: int
     where: str
     deciding: Summary
-    around: tuple[float, float]
+    around: Reach
 
 
 def _summaries(measured: Measured) -> list[Summary]:
@@ -68,27 +73,42 @@ def _summaries(measured: Measured) -> list[Summary]:
     return summaries
 
 
-def _half_widths(measured: list[Summary], alpha: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """Half-width and detectable distance of each interval, and the smallest number of samples."""
-    half, detectable, sizes = [], [], []
-    for one in measured:
-        if one.error is not None:
-            half.append(one.error)
-            detectable.append(2 * one.error)
-            continue
-        if one.samples < 8:
-            raise ValueError(
-                f"measurement {one.label!r}: {one.samples} samples, expected at least 8 for an interval; add runs"
-            )
-        quantile = -stdtrit(one.samples - 1, alpha / len(measured) / 2)
-        half.append(quantile * one.standard_error)
-        detectable.append((quantile - stdtrit(one.samples - 1, 0.05)) * one.standard_error)
-        sizes.append(one.samples)
-    return np.array(half), np.array(detectable), min(sizes, default=0)
+def _reaches(measured: list[Summary], rule: str, alpha: float) -> tuple[list[Reach], int]:
+    """Interval of each measurement, and the smallest number of samples."""
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha={alpha!r}, expected a probability in (0, 1)")
+    found = [reach(one, rule, alpha / len(measured)) for one in measured]
+    return found, min((one.samples for one in measured if one.error is None), default=0)
 
 
-def _decides(one: Summary, half: float) -> dict:
-    return {"where": one.label, "deciding": one, "around": (float(one.mean - half), float(one.mean + half))}
+def edges(expected: Sequence[float | None]) -> tuple[float, float]:
+    """Ends of an expected range, infinite where it has none.
+
+    Parameters
+    ----------
+    expected : (float or None, float or None)
+
+    Returns
+    -------
+    (float, float)
+
+    Raises
+    ------
+    ValueError
+        If it is no range that something can lie in and something else outside of: ends in order, numbers, one of them at least.
+
+    Examples
+    --------
+    >>> edges([0, None])
+    (0.0, inf)
+    """
+    if len(expected) != 2:
+        raise ValueError(f"expected={expected!r} should be [low, high]")
+    low, high = (math.inf * side if end is None else float(end) for end, side in zip(expected, (-1, 1), strict=True))
+    given = [end for end in expected if end is not None]
+    if not given or not all(map(math.isfinite, given)) or any(isinstance(end, bool) for end in given) or not low < high:
+        raise ValueError(f"expected={list(expected)!r} is no range: two numbers in order, or one and null for no bound")
+    return low, high
 
 
 def compare(interval: tuple[float, float], expected: tuple[float | None, float | None]) -> str:
@@ -105,14 +125,20 @@ def compare(interval: tuple[float, float], expected: tuple[float | None, float |
     {"supported", "refuted", "inconclusive"}
         Inside, disjoint, neither.
 
+    Raises
+    ------
+    ValueError
+        If one of them is no range.
+
     Examples
     --------
     >>> compare((0.375, 0.625), (0.0, None)), compare((0.375, 0.625), (0.5, None)), compare((0.375, 0.625), (None, 0.0))
     ('supported', 'inconclusive', 'refuted')
     """
     low, high = interval
-    least = float("-inf") if expected[0] is None else expected[0]
-    most = float("inf") if expected[1] is None else expected[1]
+    least, most = edges(expected)
+    if not low <= high:
+        raise ValueError(f"interval={interval!r}, expected its ends in order")
     if least <= low and high <= most:
         return "supported"
     if high < least or low > most:
@@ -120,7 +146,7 @@ def compare(interval: tuple[float, float], expected: tuple[float | None, float |
     return "inconclusive"
 
 
-def least_slack(measured: Measured, alpha: float) -> Estimate:
+def least_slack(measured: Measured, alpha: float, *, rule: str = "mean") -> Estimate:
     """Least of (bound − measured) over the settings whose bound is not vacuous.
 
     Parameters
@@ -129,6 +155,8 @@ def least_slack(measured: Measured, alpha: float) -> Estimate:
         ``target`` is an upper bound on the mean, ``limit`` the quantity's largest possible value.
     alpha : float
         Error rate of the interval.
+    rule : {"mean", "bounded", "median", "computed"}
+        Of the interval of each, see :mod:`utils.stats.rules`.
 
     Returns
     -------
@@ -156,21 +184,25 @@ def least_slack(measured: Measured, alpha: float) -> Estimate:
     telling = [one for one in measured if not one.vacuous]
     if not telling:
         raise ValueError("every bound is vacuous: nothing can be judged; go wider or take a better start")
-    half, detectable, samples = _half_widths(telling, alpha)
-    slack = np.array([one.target for one in telling]) - np.array([one.mean for one in telling])
+    reaches, samples = _reaches(telling, rule, alpha)
+    center, low, high = np.array(reaches).T
+    target = np.array([one.target for one in telling])
+    slack = target - center
     tightest = int(np.argmin(slack))
     return Estimate(
         value=float(slack[tightest]),
-        interval=(float((slack - half).min()), float((slack + half).min())),
-        detectable=float(detectable.max()),
+        interval=(float((target - high).min()), float((target - low).min())),
+        detectable=SEEN * float(np.maximum(center - low, high - center).max()),
         settings=len(telling),
         vacuous=len(measured) - len(telling),
         samples=samples,
-        **_decides(telling[tightest], half[tightest]),
+        where=telling[tightest].label,
+        deciding=telling[tightest],
+        around=reaches[tightest],
     )
 
 
-def worst_deviation(measured: Measured, alpha: float) -> Estimate:
+def worst_deviation(measured: Measured, alpha: float, *, rule: str = "mean") -> Estimate:
     """Largest distance of a measured mean from its target, in units of the tolerance, over the settings.
 
     Parameters
@@ -178,6 +210,8 @@ def worst_deviation(measured: Measured, alpha: float) -> Estimate:
     measured : sequence of Measurement or Summary
     alpha : float
         Error rate of the interval.
+    rule : {"mean", "bounded", "median", "computed"}
+        Of the interval of each, see :mod:`utils.stats.rules`.
 
     Returns
     -------
@@ -199,18 +233,21 @@ def worst_deviation(measured: Measured, alpha: float) -> Estimate:
     ('width 32', 0.5)
     """
     measured = _summaries(measured)
-    half, detectable, samples = _half_widths(measured, alpha)
+    reaches, samples = _reaches(measured, rule, alpha)
     unit = np.array([one.tolerance for one in measured])
-    deviation = np.abs(np.array([one.mean for one in measured]) - np.array([one.target for one in measured])) / unit
+    center, low, high = (np.array(reaches).T - np.array([one.target for one in measured])) / unit
+    deviation = np.abs(center)
     worst = int(np.argmax(deviation))
     return Estimate(
         value=float(deviation[worst]),
-        interval=(float(np.maximum(deviation - half / unit, 0).max()), float((deviation + half / unit).max())),
-        detectable=float((detectable / unit).max()),
+        interval=(float(np.maximum(np.maximum(low, -high), 0).max()), float(np.maximum(high, -low).max())),
+        detectable=SEEN * float(np.maximum(center - low, high - center).max()),
         settings=len(measured),
         vacuous=0,
         samples=samples,
-        **_decides(measured[worst], half[worst]),
+        where=measured[worst].label,
+        deciding=measured[worst],
+        around=reaches[worst],
     )
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Measurement", "Summary"]
+__all__ = ["ORDERED", "Measurement", "Summary"]
+
+#: So many samples, or fewer, are kept in their order of size.
+ORDERED = 100
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Summary:
     label : str
     mean : float
     standard_error : float
-        Of the mean; NaN for one sample, 0 for a number that was computed.
+        Of the mean; 0 for one sample and for a number that was computed.
     samples : int
         Independent samples; 0 for a number that was computed.
     target, tolerance : float
@@ -27,6 +30,17 @@ class Summary:
         ``None`` if there is none.
     error : float or None
         Of a computed number; ``None`` for a sampled one.
+    least : float or None
+        As in :class:`Measurement`; ``None`` if there is none.
+    skewness : float
+        Of the samples, corrected for their number (Fisher's G₁); 0 for fewer than three.
+    ordered : tuple of float
+        The samples by size, if there are at most :data:`ORDERED`; else empty.
+
+    Raises
+    ------
+    ValueError
+        If a number is missing, not finite, or of an impossible sign.
 
     Examples
     --------
@@ -42,6 +56,28 @@ class Summary:
     tolerance: float
     limit: float | None
     error: float | None
+    least: float | None = None
+    skewness: float = 0.0
+    ordered: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ordered", tuple(self.ordered))  # a list, where it comes from a file
+        what = f"measurement {self.label!r}"
+        for name in ("mean", "target", "tolerance", "skewness", "limit", "error", "least"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{what}: {name}={value!r}, expected a finite number")
+        if not self.tolerance > 0:
+            raise ValueError(f"{what}: tolerance={self.tolerance!r}, expected a positive number")
+        if self.error is not None and not self.error >= 0:
+            raise ValueError(f"{what}: error={self.error!r}, expected a number of at least 0")
+        if (self.error is None) != (self.samples > 0) or self.standard_error < 0:
+            raise ValueError(
+                f"{what}: {self.samples} samples, standard error {self.standard_error!r}, error {self.error!r}: expected "
+                "samples or an error, and no negative one"
+            )
+        if self.least is not None and self.limit is not None and not self.least < self.limit:
+            raise ValueError(f"{what}: least={self.least!r}, limit={self.limit!r}, expected a range")
 
     @property
     def vacuous(self) -> bool:
@@ -63,8 +99,9 @@ class Measurement:
         What the mean is compared with: a bound, a theoretical or a published value.
     tolerance : float
         Unit of a deviation from ``target``; > 0.
-    limit : float
-        Largest value the quantity can take: a bound at or above it is vacuous. Infinite if there is none.
+    limit, least : float
+        Largest and least value the quantity can take: an upper bound at or above ``limit`` is vacuous, and the rule
+        ``bounded`` needs both. Infinite if there is none.
     error : float, optional
         For a number computed rather than sampled: how far it may be off.
     at : mapping of str to object
@@ -83,6 +120,7 @@ class Measurement:
     limit: float = math.inf
     error: float | None = None
     at: Mapping[str, object] = field(default_factory=dict)
+    least: float = -math.inf
 
     @property
     def vacuous(self) -> bool:
@@ -90,7 +128,7 @@ class Measurement:
         return self.target >= self.limit
 
     def summary(self) -> Summary:
-        """Its mean and standard error.
+        """Its mean, standard error and shape.
 
         Returns
         -------
@@ -99,29 +137,52 @@ class Measurement:
         Raises
         ------
         ValueError
-            If the samples are not one row of finite numbers, or the measurement is malformed otherwise.
+            If the samples are not one row of finite real numbers, leave the range that they cannot leave, or the measurement is
+            malformed otherwise.
 
         Examples
         --------
         >>> Measurement("layer 3", [1.0, 3.0]).summary().mean
         2.0
         """
-        x = np.atleast_1d(np.asarray(self.samples, dtype=float))
         what = f"measurement {self.label!r}"
-        if x.ndim != 1 or not x.size or not np.isfinite(x).all() or not math.isfinite(self.target):
-            raise ValueError(f"{what}: samples must be one row of finite numbers, the target finite")
-        if not self.tolerance > 0:
-            raise ValueError(f"{what}: tolerance={self.tolerance!r}, expected a positive number")
+        given = np.atleast_1d(np.asarray(self.samples))
+        if given.ndim != 1 or not given.size or given.dtype.kind not in "biuf" or not np.isfinite(given).all():
+            raise ValueError(
+                f"{what}: samples of type {given.dtype} and shape {given.shape}, expected one row of finite real numbers, at least one"
+            )
+        x = given.astype(float)
         if self.error is not None and x.size != 1:
             raise ValueError(f"{what}: a computed number has one value and an error, not {x.size}")
-        spread = x.std(ddof=1) / math.sqrt(x.size) if x.size > 1 else math.nan
+        ends = {"least": self.least, "limit": self.limit}
+        if self.least == math.inf or self.limit == -math.inf or any(map(math.isnan, ends.values())):
+            raise ValueError(f"{what}: {ends}, expected the least and the largest possible value")
+        # Rounding may leave the range by a hair.
+        hair = 1e-6 * max((abs(end) for end in ends.values() if math.isfinite(end)), default=0.0)
+        if self.error is None and not (self.least - hair <= x.min() and x.max() <= self.limit + hair):
+            raise ValueError(
+                f"{what}: samples from {x.min()} to {x.max()} leave the range that they cannot leave, {ends}"
+            )
+        sampled = self.error is None
         return Summary(
             label=self.label,
             mean=float(x.mean()),
-            standard_error=float(spread) if self.error is None else 0.0,
-            samples=x.size if self.error is None else 0,
+            standard_error=float(x.std(ddof=1) / math.sqrt(x.size)) if sampled and x.size > 1 else 0.0,
+            samples=x.size if sampled else 0,
             target=float(self.target),
             tolerance=float(self.tolerance),
             limit=float(self.limit) if math.isfinite(self.limit) else None,
             error=None if self.error is None else float(self.error),
+            least=float(self.least) if math.isfinite(self.least) else None,
+            skewness=_skewness(x),
+            ordered=tuple(np.sort(x).tolist()) if sampled and x.size <= ORDERED else (),
         )
+
+
+def _skewness(x: np.ndarray) -> float:
+    """Fisher's G₁, the skewness corrected for the number of samples; 0 if they are fewer than three or all alike."""
+    away, m = x - x.mean(), x.size
+    spread = float((away**2).mean())
+    if m < 3 or spread <= (1e-12 * np.abs(x).max()) ** 2:
+        return 0.0
+    return float((away**3).mean() / spread**1.5 * math.sqrt(m * (m - 1)) / (m - 2))
