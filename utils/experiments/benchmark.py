@@ -131,7 +131,7 @@ def probing() -> Iterator[Ratio]:
         torch.randn(128, 3, 32, 32, generator=generator_for(0, "probe")),
     )
     with torch.no_grad():
-        seconds = best((lambda: probe(network, images), 1), (lambda: network(images), 1), rounds=2)
+        seconds = best((lambda: probe(network, images), 1), (lambda: network(images), 1), rounds=1)
     yield "probe", "probe of a residual convnet, 64 channels, batch 128", *seconds, "one forward pass"
 
 
