@@ -93,8 +93,8 @@ def test_the_deciding_setting_is_shown_in_its_own_unit_beside_what_it_is_compare
         "quantity": "loss", "unit": "nats", "value": 0.375, "interval": (0.355, 0.395), "compared with": bound,
     }  # fmt: skip
     assert verdict.scope == dict.fromkeys(SCOPES) | {"width": 8, "depth": "3 to 5"}
-    assert display.measured(verdict.record()).replace("\N{NO-BREAK SPACE}", " ") == "loss 0.38 ± 0.02 nats, bound 0.5"
-    assert display.scope(verdict.record()) == "width 8, depth 3 to 5"
+    assert display.measured(verdict.record()).replace("\N{NO-BREAK SPACE}", " ") == "loss 0.375 ± 0.020 nats, bound 0.5"
+    assert display.scope(verdict.record()) == "width 8; depth 3 to 5"
 
 
 def test_beside_a_published_value_stands_its_tolerance_and_the_interval_is_the_one_that_decides():
@@ -113,11 +113,15 @@ def test_beside_a_published_value_stands_its_tolerance_and_the_interval_is_the_o
     ("found", "shown"),
     [
         ((-0.467, -0.4741, -0.4599), "−0.467 ± 0.007"),
+        ((-0.344, -0.606, -0.082), "−0.34 ± 0.26"),
+        ((-0.433, -0.836, -0.03), "−0.43 ± 0.40"),
+        ((-3.0, -3.2, -2.8), "−3.0 ± 0.2"),
         ((-0.467, -0.4813, -0.4527), "−0.467 ± 0.014"),
         ((1370.2, 1340.2, 1400.2), "1,370 ± 30"),
         ((5.75e6, 5.75e6 - 1e-3, 5.75e6 + 1e-3), "5.75·10⁶"),
         ((2e-9, 1e-9, 3e-9), "2·10⁻⁹ ± 1·10⁻⁹"),
-        ((0.5, 0.0, 0.6), "0.5 [0, 0.6]"),
+        ((0.5, 0.0, 0.6), "0.5 [0.0, 0.6]"),
+        ((-0.467, -0.4705, -0.4655), "−0.4670 [−0.4705, −0.4655]"),
         ((0.5, 0.5, 0.5), "0.5"),
     ],
 )

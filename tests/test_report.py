@@ -13,8 +13,8 @@ from bs4 import BeautifulSoup
 
 from utils import provenance
 from utils.claims import collect, display, items, registry
-from utils.claims.history import Change, history
 from utils.claims.items import Item
+from utils.claims.register import Change, history
 from utils.claims.scope import SCOPE
 from utils.experiments import larger
 from utils.files import ROOT
@@ -138,11 +138,11 @@ def test_a_limit_makes_an_item_amber_and_is_said_in_words_wherever_the_item_is()
     bound = record(limit="Not for a < b.")
     for shown in (report.overview([THEOREM], [bound]), ledger([THEOREM], bound)):
         (row,) = parsed(shown)(class_="limited")
-        assert row.find(class_="mark")["aria-label"] == "Limited:" and row.find(class_="mark").text == "△"
+        assert row.find(class_="row-mark")["aria-label"] == "Limited:" and row.find(class_="row-mark").text == "△"
         assert "Limit. Not for a < b." in parsed(shown).text
     assert "Not for a &lt; b." in display.card(bound) and "Limit" not in display.card(record())
     for shown in (report.overview([THEOREM], [record()]), ledger([THEOREM], record())):
-        assert not parsed(shown)(class_="limited") and not parsed(shown)(class_="mark")
+        assert not parsed(shown)(class_="limited") and not parsed(shown)(class_="row-mark")
     refuted = record(verdict="refuted", limit="Not for a < b.")
     assert parsed(report.overview([Item("R", "s", ours=False, claims=("thm1",))], [refuted]))(class_="against")
 
@@ -228,7 +228,7 @@ def test_the_ledger_shows_everything_a_record_holds():
     table = ledger([THEOREM], record())
     assert links(table) == ["../notebooks/01_rate.html#claim-thm1"] and "a < b" not in table
     words = " ".join(" ".join(row) for row in rows(table))
-    shown = "a < b|proved|0.5|0.6|no BN|as intended|few, width 4,096, 10 paired seeds|2 settings|n = 4|1·10⁻⁴|0.1|thm1.stated"
+    shown = "a < b|proved|0.5|0.6|no BN|as intended|few; width 4,096; 10 paired seeds|2 settings|n = 4|1·10⁻⁴|0.1|thm1.stated"
     shown = [*shown.split("|"), "gap 0.312 ± 0.004 nats, bound 0.812"]
     assert [word for word in shown if word not in words] == [] and "Limit" not in words
     assert rows(ledger([THEOREM], record(), ours=True)) == [["Claim", "What is judged", "Published", "Ours"]]

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import yaml
-
 __all__ = ["ROOT", "clear_stale", "read_yaml", "replacing", "temporary_beside", "write_atomically"]
 
 #: The project's root folder.
@@ -115,17 +113,6 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-class _Once(yaml.SafeLoader):
-    """As YAML's own, which takes the last of two values under one key, but that is an error here."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [(key, at) for i, (key, (at, _)) in enumerate(zip(keys, node.value, strict=True)) if key in keys[:i]]
-        for key, at in twice:
-            raise ValueError(f"line {at.start_mark.line + 1}: {key!r} is there twice; once is enough")
-        return super().construct_mapping(node, deep)
-
-
 def read_yaml(path: Path) -> object:
     """Content of a YAML file in which no key is there twice.
 
@@ -141,9 +128,23 @@ def read_yaml(path: Path) -> object:
     Raises
     ------
     ValueError
-        If a key is twice in a mapping; the message has the file, the line and the key.
+        If it does not read, or a key is twice in a mapping; the message has the file, the line and the key.
     """
+    import yaml  # here: publishing needs no package
+
+    class Once(yaml.SafeLoader):
+        """As YAML's own, which takes the last of two values under one key, but that is an error here."""
+
+        def construct_mapping(self, node, deep=False):
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for i, (key, (at, _)) in enumerate(zip(keys, node.value, strict=True)):
+                if key in keys[:i]:
+                    raise ValueError(f"line {at.start_mark.line + 1}: {key!r} is there twice; once is enough")
+            return super().construct_mapping(node, deep)
+
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), _Once)
+        return yaml.load(Path(path).read_text(encoding="utf-8"), Once)
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     except ValueError as error:
         raise ValueError(f"{path}, {error}") from None

@@ -32,11 +32,11 @@ def shown(root):
 
 
 def digests(root):
-    """Of all that a reader is shown, but for how many seconds it took; of notebooks, of their outputs."""
+    """Of all that a reader is shown, but for the time and the memory it took; of notebooks, of their outputs."""
     html, executed = root / "_build" / "html", root / "_build" / "executed"
     kinds = (".html", ".css", ".svg", ".inv", ".csv")
     contents = {str(path.relative_to(html)): path.read_bytes() for path in html.rglob("*") if path.suffix in kinds}
-    contents["book/intro.html"] = re.sub(rb"\d+ s( \(.+ min\))?<", b"<", contents["book/intro.html"])
+    contents["book/intro.html"] = re.sub(rb"\d+ (s( \(.+ min\))?|MB)<", b"<", contents["book/intro.html"])
     for path in executed.iterdir():
         cells = nbformat.read(path, as_version=4).cells
         contents[path.name] = repr([cell.get("outputs") for cell in cells]).encode()

@@ -92,7 +92,7 @@ def kill(process: psutil.Process | subprocess.Popen) -> None:
 
 
 def result(root: Path) -> dict[str, object]:
-    """All that a build shows: verdicts, every notebook's outputs, every page; and nothing of when it ran."""
+    """All that a build shows: verdicts, every notebook's outputs, every page; and nothing of when it ran and what it took."""
     out = root / "_build"
     claims = json.loads((out / "claims.json").read_text())
     shown = {"claims": {name: value for name, value in claims.items() if name not in compare.TIMES}}
@@ -104,7 +104,7 @@ def result(root: Path) -> dict[str, object]:
     for path in sorted((out / "html").rglob("*.html")):
         if path.name != "second.html":  # the progress bar again
             text = path.read_text(encoding="utf-8")
-            shown[path.relative_to(out).as_posix()] = re.sub(r">\d+ s( \([\d.]+ min\))?<", "><", text)
+            shown[path.relative_to(out).as_posix()] = re.sub(r">\d+ (s( \([\d.]+ min\))?|MB)<", "><", text)
     return shown
 
 

@@ -57,16 +57,28 @@ def within(value: float, low: float, high: float) -> str:
     if half < 1e-4 * abs(value):
         return number(value)
     if min(high - value, value - low) < 0.9 * half:
-        return f"{number(value)} {_range(low, high)}"
+        value, low, high = _alike(value, low, high, of=(high - low) / 2)
+        return f"{value} [{low},\N{NO-BREAK SPACE}{high}]"
     return _plus_minus(value, half)
 
 
 def _plus_minus(value: float, half: float) -> str:
-    first = f"{half:.0e}"
-    digits = (first[0] == "1") - int(first[2:])
-    if not (0 <= digits <= 6 and 1e-4 * abs(value) <= half) or value == 0:
-        return f"{number(value)} ± {number(half)}"
-    return f"{value:,.{digits}f} ± {half:,.{digits}f}".replace("-", "−")
+    return " ± ".join(_alike(value, half, of=half)) if value else f"{number(value)} ± {number(half)}"
+
+
+def _alike(*numbers: float, of: float) -> list[str]:
+    """Numbers to the same digits: two of a half-width that starts with 1 to 3 or is near the first number, else one.
+
+    Zeros that all of them end in are left out.
+    """
+    mantissa, exponent = f"{of:.2e}".split("e")
+    digits = (float(mantissa) < 3.55 or of <= abs(numbers[0]) < 10 * of) - int(exponent)
+    if not 0 <= digits <= 5 or of < 1e-4 * abs(numbers[0]):
+        return [number(one) for one in numbers]
+    shown = [f"{one:,.{digits}f}".replace("-", "−") for one in numbers]
+    while digits and all(text.endswith("0") for text in shown):
+        shown, digits = [text[:-1].removesuffix(".") for text in shown], digits - 1
+    return shown
 
 
 def decided(record: dict) -> str:
@@ -98,7 +110,7 @@ def scope(record: dict) -> str:
     if told.get("seeds") == record["seeds"]:
         del told["seeds"]
     said = {name: f"{value:,}" if isinstance(value, int) else value for name, value in told.items()}
-    return ", ".join(SAID[name].format(value) for name, value in said.items()) or "computed"
+    return "; ".join(SAID[name].format(value) for name, value in said.items()) or "computed"
 
 
 def evidence(record: dict) -> str:

@@ -11,13 +11,18 @@ Such a file has up to three parts:
     sampling error, 3.9 standard errors of its 20 runs, plus how well the number can be read off the plot), ``alpha`` (error
     rate of the interval, all settings together), ``controls`` (the same judgment on other input, and how it must come out),
     ``verdict`` (the outcome we committed to; a build in which it differs fails, so that a change is a decision), ``limit``
-    (optional, one sentence: what the verdict does not cover; the claim's item is then amber on the pages), ``beside`` (optional: kept
-    runs of fewer seeds than a judgment needs, shown and not judged; name under ``notebooks/evidence`` -> the arms it is about).
+    (optional, one sentence: what the verdict does not cover; the claim's item is then amber on the pages), ``beside``
+    (optional, kept runs of fewer seeds than a judgment needs, shown and not judged: name under ``notebooks/evidence`` -> arm
+    -> its name for readers).
 ``mutations``, ``short``
     What must break the claims, see ``utils.mutation.register``.
+
+What changed in them, when and why, is in ``utils/claims/history.yml``, kept by hand.
 """
 
 import math
+from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -25,10 +30,12 @@ from utils.files import read_yaml
 from utils.stats.intervals import edges
 from utils.stats.rules import RATES
 
-__all__ = ["DATA", "KINDS", "content", "entry", "published", "registry"]
+__all__ = ["CHANGED", "DATA", "KINDS", "Change", "content", "entry", "history", "published", "registry"]
 
 DATA = Path(__file__).with_name("data")
 KINDS = ("slack", "deviation")
+HISTORY = Path(__file__).with_name("history.yml")
+CHANGED = ("verdict", "statement", "range", "error rate", "control", "withdrawn")
 VERDICTS = ("supported", "refuted", "inconclusive")
 FIELDS = {"item", "statement", "published", "kind", "rule", "expected", "alpha", "controls", "verdict"}
 
@@ -155,3 +162,67 @@ def entry(claim_id: str) -> dict:
     if claim_id not in registry():
         raise KeyError(f"no claim {claim_id!r} in utils/claims/data; there are {', '.join(registry())}")
     return registry()[claim_id]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A decision on some claims.
+
+    Attributes
+    ----------
+    date : date
+    claims : tuple of str
+        Ids.
+    changed : str
+        One of :data:`CHANGED`.
+    what, why : str
+        A sentence each.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> Change(date(2026, 1, 2), ("thm1",), "range", what="From 0.1 to 0.2.", why="Other seeds fell on either side.").changed
+    'range'
+    """
+
+    date: date
+    claims: tuple[str, ...]
+    changed: str
+    what: str
+    why: str
+
+
+def history(path: Path = HISTORY) -> list[Change]:
+    """Changes in the order of the file, the latest first, checked for form.
+
+    Parameters
+    ----------
+    path : Path
+        The book's own by default.
+
+    Returns
+    -------
+    list of Change
+
+    Raises
+    ------
+    ValueError
+        If a field is missing, misspelt or empty, or the latest does not come first.
+
+    Examples
+    --------
+    >>> history()[-1].claims
+    ('rate', 'vanilla')
+    """
+    found = []
+    for entry in read_yaml(path) or []:
+        if set(entry) != set(Change.__dataclass_fields__) or not all(entry.values()):
+            raise ValueError(
+                f"{path}: {entry}: expected the fields {', '.join(Change.__dataclass_fields__)}, none empty"
+            )
+        if entry["changed"] not in CHANGED or not isinstance(entry["date"], date):
+            raise ValueError(f"{path}: {entry}: changed is one of {', '.join(CHANGED)}, date is YYYY-MM-DD")
+        found.append(Change(**entry | {"claims": tuple(entry["claims"])}))
+    if found != sorted(found, key=lambda change: change.date, reverse=True):
+        raise ValueError(f"{path}: the latest change comes first")
+    return found

@@ -5,7 +5,7 @@ would change: the build judges anew from there, so a margin or a wording costs n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from functools import partial
 
 from utils.claims import display
@@ -18,6 +18,7 @@ from utils.stats.rules import RATES
 __all__ = ["RECORD", "Verdict", "again", "judge"]
 
 RECORD = "companion-claim"  #: The key of an output's metadata under which a shown card carries what was measured.
+FEW = 100  # samples that are kept one by one whatever the rule, so that another rule costs no run
 KINDS = {"slack": least_slack, "deviation": worst_deviation}
 
 
@@ -204,8 +205,8 @@ def judge(
         evidence={
             "id": claim_id,
             "scope": scope,
-            "measured": {quantity: _rows(group) for quantity, group in measured.items()},
-            "controls": {name: _rows(control) for name, control in controls.items()},
+            "measured": {quantity: _rows(group, claim["rule"]) for quantity, group in measured.items()},
+            "controls": {name: _rows(control, claim["rule"]) for name, control in controls.items()},
         },
     )
 
@@ -214,8 +215,9 @@ def _summaries(measured: Sequence[Measurement | Summary]) -> list[Summary]:
     return [one.summary() if isinstance(one, Measurement) else one for one in measured]
 
 
-def _rows(measured: Sequence[Measurement | Summary]) -> list[list]:
-    return [[list(x) if isinstance(x, tuple) else x for x in astuple(one)] for one in _summaries(measured)]
+def _rows(measured: Sequence[Measurement | Summary], rule: str) -> list[list]:
+    kept = [one if rule == "median" or one.samples <= FEW else replace(one, ordered=()) for one in _summaries(measured)]
+    return [[list(x) if isinstance(x, tuple) else x for x in astuple(one)] for one in kept]
 
 
 def _kept(rows: Sequence[list]) -> list[Summary]:

@@ -23,7 +23,7 @@ def judged() -> dict[str, list[dict]]:
     [('CIFAR-10', 'supported')]
     """
     found: dict[str, list[dict]] = {}
-    for path in sorted(archive.FOLDER.glob("*/claims.csv")):
+    for path in sorted(set(archive.FOLDER.glob("*/claims.csv")) - set(archive.FOLDER.glob("*.fast/claims.csv"))):
         tables, provenance = archive.load(path.parent.name)
         data = provenance["parameters"].get("data", "")
         about = {
@@ -49,21 +49,19 @@ def unjudged() -> dict[str, list[str]]:
     Examples
     --------
     >>> unjudged()["fig4"]
-    ['CIFAR-10, width 800, depth 30, 800 steps, 1 seed: loss 1.59 (Xavier), 1.49 (iterative, slice, Σ^(−1)).']
+    ['CIFAR-10, width 800, depth 30, 800 steps, 1 seed: loss 1.59 (Xavier), 1.49 (iterative).']
     """
-    from utils.experiments.trial import ARMS  # here: it loads torch, and no other page of the book needs that
-
     found = {}
     for claim, entry in registry().items():
         for name, arms in entry.get("beside", {}).items():
-            runs = archive.load(name)[0]["runs"].set_index("arm").loc[arms]
+            runs = archive.load(name)[0]["runs"].set_index("arm").loc[list(arms)]
             first = runs.iloc[0]
             seeds = runs.seed.nunique()
             where = (
                 f"{NAMES.get(first.task, first.task)}, width {first.width}, depth {first.depth}, {first.steps:,} steps"
             )
             losses = ", ".join(
-                f"{'diverged' if loss != loss else f'{loss:.2f}'} ({ARMS[arm].label})"
+                f"{'diverged' if loss != loss else f'{loss:.2f}'} ({arms[arm]})"
                 for arm, loss in runs.groupby(level=0, sort=False).loss.mean().items()
             )
             said = f"{where}, {seeds} seed{'s' if seeds > 1 else ''}: loss {losses}."

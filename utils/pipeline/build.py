@@ -15,11 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
-import yaml
 
 from utils.claims import collect, display, items
 from utils.claims.register import registry
-from utils.files import ROOT
+from utils.files import ROOT, read_yaml
 from utils.fingerprint import reached
 from utils.pipeline import checks, publish, report, stage
 from utils.pipeline.execute import faults, notebook_fingerprint, resolve
@@ -122,9 +121,10 @@ def _items() -> list[items.Item]:
     """The items the pages are made of, checked before anything runs."""
     try:
         chosen = items.read()
+        found = items.missing(chosen, registry())
     except ValueError as error:
         raise BuildFailed(str(error)) from error
-    if found := items.missing(chosen, registry()):
+    if found:
         raise BuildFailed("\n  ".join(found))
     return chosen
 
@@ -145,8 +145,13 @@ def _notebooks() -> list[Path]:
             for item in node:
                 yield from files(item)
 
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    try:
+        toc = read_yaml(ROOT / "_toc.yml")
+    except ValueError as error:
+        raise BuildFailed(str(error)) from None
     listed = [ROOT / f"{name}.ipynb" for name in files(toc) if str(name).startswith("notebooks/")]
+    if twice := {path.stem for path in listed if listed.count(path) > 1}:
+        raise BuildFailed(f"_toc.yml lists notebooks twice: {', '.join(sorted(twice))}; once is enough")
     missing = [path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if path not in listed]
     if missing:
         raise BuildFailed(f"notebooks not in _toc.yml: {', '.join(sorted(missing))}; add them, or no reader finds them")
@@ -271,8 +276,9 @@ def _compose(notebooks: list[Path], executed: list[Path], records: list[dict], f
 def _published(out: Path) -> set[str]:
     """Names of the notebooks that the build before put in place."""
     try:
-        return set(json.loads((out / "claims.json").read_text(encoding="utf-8"))["seconds"])
-    except (OSError, ValueError, LookupError):
+        names = set(json.loads((out / "claims.json").read_text(encoding="utf-8"))["seconds"])
+        return {name for name in names if Path(name).name == name}
+    except (OSError, ValueError, LookupError, TypeError):
         return set()
 
 

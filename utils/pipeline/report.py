@@ -15,8 +15,8 @@ import numpy as np
 
 from utils import provenance
 from utils.claims import collect, compare, display
-from utils.claims.history import Change
 from utils.claims.items import Item
+from utils.claims.register import Change
 from utils.plotting import FIGURE, Drawn, drawn, look, panels, ticks, use_style
 from utils.stats.rules import RATES
 from utils.stats.text import MARKS
@@ -184,13 +184,15 @@ def _rows(
         for claim in shown:
             claim["larger"] = (larger or {}).get(claim["id"], [])
         limits = [claim["record"]["limit"] for claim in shown if claim["record"] and claim["record"]["limit"]]
-        limited = limits or any(run["verdict"] != claim["verdict"] for claim in shown for run in claim["larger"])
+        differs = [
+            run for claim in shown for run in claim["larger"] if claim["record"] and run["verdict"] != claim["verdict"]
+        ]
         rows.append(
             {
                 "item": item,
                 "slug": _slug(item.item),
                 "claims": shown,
-                "mark": "against" if there and all(there) else "limited" if any(there) or limited else "",
+                "mark": "against" if there and all(there) else "limited" if any(there) or limits or differs else "",
                 "limits": limits,
                 "found": item.found if there else shown[0]["why"],
             }

@@ -17,9 +17,8 @@ import yaml
 
 from utils import claims
 from utils.claims import RECORD, display
-from utils.claims.history import history
 from utils.claims.items import Item
-from utils.claims.register import registry
+from utils.claims.register import history, registry
 from utils.experiments import larger
 from utils.files import ROOT, write_atomically
 from utils.fingerprint import digest, files_fingerprint

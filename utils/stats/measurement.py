@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["ORDERED", "Measurement", "Summary"]
-
-#: So many samples, or fewer, are kept in their order of size.
-ORDERED = 100
+__all__ = ["Measurement", "Summary"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Summary:
     skewness : float
         Of the samples, corrected for their number (Fisher's G₁); 0 for fewer than three.
     ordered : tuple of float
-        The samples by size, if there are at most :data:`ORDERED`; else empty.
+        The samples by size; empty where they are too many to be kept and a verdict does not need them.
 
     Raises
     ------
@@ -175,7 +172,7 @@ class Measurement:
             error=None if self.error is None else float(self.error),
             least=float(self.least) if math.isfinite(self.least) else None,
             skewness=_skewness(x),
-            ordered=tuple(np.sort(x).tolist()) if sampled and x.size <= ORDERED else (),
+            ordered=tuple(np.sort(x).tolist()) if sampled else (),
         )
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special  # scipy.stats takes a second to load, in every command
 
-from utils.stats.measurement import ORDERED, Summary
+from utils.stats.measurement import Summary
 
 __all__ = ["LEAST", "RATES", "Reach", "bernstein", "rank", "reach", "skewed"]
 
@@ -103,8 +103,10 @@ def _bounded(one: Summary, alpha: float) -> Reach:
 
 
 def _median(one: Summary, alpha: float) -> Reach:
-    if one.samples > ORDERED:
-        raise ValueError(f"measurement {one.label!r}: {one.samples} samples, expected at most {ORDERED} for a median")
+    if one.samples != len(one.ordered):
+        raise ValueError(
+            f"measurement {one.label!r}: {len(one.ordered)} of {one.samples} samples were kept; run it again"
+        )
     _see_that_there_are(math.ceil(1 - math.log2(alpha)), one, alpha)
     k = max(1, rank(one.samples, alpha))  # rounding aside, at least 1
     return Reach(float(np.median(one.ordered)), one.ordered[k - 1], one.ordered[-k])
