@@ -141,11 +141,11 @@ def test_addresses_and_those_that_binder_and_colab_would_not_find(monkeypatch):
             publish.address()
 
 
-def test_only_the_publishing_workflow_sets_the_address():
-    texts = {path.name: path.read_text() for path in (ROOT / ".github" / "workflows").iterdir()}
-    assert [name for name, text in texts.items() if "COMPANION_REPOSITORY" in text] == ["book.yml"]
+def test_the_workflows_that_publish_know_the_address():
     address = "${{ github.server_url }}/${{ github.repository }}"
-    assert yaml.safe_load(texts["book.yml"])["env"] == {"COMPANION_REPOSITORY": address}
+    for name in ("book", "release"):
+        found = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
+        assert (found.get("env") or found["jobs"]["release"]["env"])["COMPANION_REPOSITORY"] == address
 
 
 def test_what_a_lone_notebook_needs_is_what_notebooks_reach():

@@ -10,6 +10,7 @@ from scipy import integrate
 
 from utils import metrics, theory
 from utils.chains import batch_norm, bn_chain
+from utils.protocols import stationary
 
 RATIOS = [0.04, 0.3, 0.81, 1.0]
 #: Measured by the drift of the least eigenvalue's Schur complement over stationary chains of rank n − 1.
@@ -406,6 +407,49 @@ def test_stationary_chain_against_the_law(generator):
     assert float(w2) == pytest.approx(theory.conditional_w2(n, d), rel=0.2)
     assert float(spectra[..., -1].mean()) / n == pytest.approx(theory.least_eigenvalue(n, d), rel=0.25)
     assert float(spectra[..., 0].mean()) / n == pytest.approx(theory.greatest_eigenvalue(n, d), rel=0.1)
+
+
+def test_a_few_layers_from_the_law_are_as_good_as_many_from_orthogonality(generator):
+    """Quarters of the spectrum after n/2 layers from a Wishart start and after 4n from I/n; not yet after n/2 of those."""
+    n, d = 16, 160
+
+    def quarters(**more):
+        lam = stationary.spectra(n, d, runs=300, count=1, every=1, generator=generator, **more)
+        return stationary.quarters(lam)
+
+    orthogonal = torch.eye(n, dtype=torch.float64)
+    ours, slow, early = quarters(), quarters(begin=orthogonal, burn=4 * n), quarters(begin=orthogonal, burn=n // 4)
+
+    def apart(a, b):
+        return np.abs(a.mean(0) - b.mean(0)) / np.sqrt((a.var(0) + b.var(0)) / 300)
+
+    assert apart(ours, slow).max() < 4.5
+    assert apart(early, slow).max() > 10
+
+
+@pytest.mark.parametrize(("n", "d"), [(16, 256), (32, 1024), (32, 8192)])
+def test_mean_least_eigenvalue_is_that_of_the_matched_wishart_law(n, d, generator):
+    nu = theory.matched_dimension(n, d)
+    law = metrics.spectrum(theory.normalized_wishart_root((3000, n, n), freedom=nu, generator=generator))[:, -1]
+    assert float(law.mean()) == pytest.approx(theory.mean_least_eigenvalue(n, d), rel=0.04)
+    assert abs(theory.least_eigenvalue(n, d) / float(law.mean()) - 1) > abs(
+        theory.mean_least_eigenvalue(n, d) / float(law.mean()) - 1
+    )
+
+
+def test_the_surviving_rank_is_the_largest_batch_that_the_width_keeps():
+    for n, d in ((32, 128), (48, 300), (16, 40)):
+        m = theory.surviving_rank(n, d)
+        assert theory.critical_width(m) <= d < theory.critical_width(m + 1)
+    assert theory.surviving_rank(16, 79) == 16
+
+
+def test_mean_inverse_square_is_that_of_draws(generator):
+    lam = torch.tensor([0.4, 0.2, 0.2, 0.1, 0.06, 0.04], dtype=torch.float64)
+    draws = (torch.randn(400_000, 6, generator=generator, dtype=torch.float64).square() @ lam).reciprocal()
+    assert standard_errors(draws, theory.mean_inverse_square(lam)) < 5
+    with pytest.raises(ValueError, match="infinite for fewer"):
+        theory.mean_inverse_square(lam[:2])
 
 
 def test_three_samples_and_many_features_against_the_gaussian_limit(generator):

@@ -222,8 +222,21 @@ function companionSampler() {
     return Math.sqrt(noise + (center ? 1 / (n * (n - 1)) : 0));
   }
 
-  /** Width below which the chain loses rank, as measured in the book for 8 to 32 samples. */
-  const criticalWidth = (n) => n * n / 4 + 0.93 * n;
+  /** Width below which the chain loses rank: utils.theory.stationary.critical_width, for all n. */
+  const criticalWidth = (n) => n * n / 4 + (11 / 12) * n - 0.25 - 2.5 / n;
+
+  /** Number of dimensions that n samples keep at infinite depth: the largest batch whose critical width is at most d. */
+  function survivingRank(n, width) {
+    let m = n;
+    while (m > 2 && criticalWidth(m) > width) m--;
+    return m;
+  }
+
+  /** Density at x of the law of Marchenko and Pastur of mean 1 with ratio c ≤ 1. */
+  function marchenkoPastur(x, c) {
+    const low = (1 - Math.sqrt(c)) ** 2, high = (1 + Math.sqrt(c)) ** 2;
+    return x > low && x < high ? Math.sqrt((high - x) * (x - low)) / (2 * Math.PI * c * x) : 0;
+  }
 
   /** Theorem 1 as proved, for layer ℓ ≥ 1: 2 (1 − ⅔λ)^{ℓ−1} + 3n/(λ√d) if every earlier least eigenvalue is at least λ. */
   function theorem1(layer, n, width, least) {
@@ -272,8 +285,8 @@ function companionSampler() {
   }
 
   return {
-    bnLayer, centered, cholesky, criticalWidth, floor, gap, generator, infiniteWidthMap, largestGap, product, root,
-    spectrum, start, theorem1, unit, vanillaLayer,
+    bnLayer, centered, cholesky, criticalWidth, floor, gap, generator, infiniteWidthMap, largestGap, marchenkoPastur,
+    product, root, spectrum, start, survivingRank, theorem1, unit, vanillaLayer,
   };
 }
 

@@ -7,7 +7,8 @@ function companionWorker(sampler, post) {
   /**
    * @param {object} setting
    *   n, width, depth, runs, seed; centered: boolean; columns: the batch, one array a sample.
-   * Posts {theory} once, then {layers, share} repeatedly: new layers, and the share of the present one that is done.
+   * Posts {theory} once, then {layers, share} repeatedly: new layers, and the share of the present one that is done. With BN a
+   * layer has the eigenvalues too, relative to an orthogonal batch's.
    */
   return function run({ n, width, depth, runs, seed, centered, columns }) {
     const batch = sampler.root(columns);
@@ -34,7 +35,10 @@ function companionWorker(sampler, post) {
       last = performance.now();
     };
     const measured = () => ({
-      bn: roots.map((l) => measure(sampler.spectrum(l, dimensions), dimensions)),
+      bn: roots.map((l) => {
+        const lam = sampler.spectrum(l, dimensions);
+        return { ...measure(lam, dimensions), lam: Float32Array.from(lam, (x) => x * dimensions) };
+      }),
       vanilla: plain.map((l) => measure(sampler.spectrum(l, n), n)),
     });
     layers.push(measured());

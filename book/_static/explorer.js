@@ -1,4 +1,4 @@
-// The explorer's page: knobs to a setting, the setting to the address and to a worker, what comes back to two plots,
+// The explorer's page: knobs to a setting, the setting to the address and to a worker, what comes back to three plots,
 // a sentence and a table. The numbers come from explorer-sampler.js.
 (function () {
   "use strict";
@@ -117,22 +117,22 @@
     bnBand: () => style("--explorer-bn") + style("--explorer-band"), vanillaBand: () => style("--explorer-vanilla") + style("--explorer-band"),
   };
 
-  function plot(parent, height, lines, bands, y, ticks) {
+  function plot(parent, height, lines, bands, y, ticks, { x, incrs, cursor, hooks } = {}) {
     const axis = (extra) => ({
       stroke: ink, grid: { stroke: () => style("--explorer-grid"), width: 1 }, ticks: { show: false },
       font: "13px system-ui, sans-serif", ...extra,
     });
     const options = {
       width: parent.clientWidth, height, legend: { show: false },
-      cursor: { drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: false, range: () => [0, state.of.depth] }, y },
+      cursor: cursor ?? { drag: { x: false, y: false }, points: { size: 6 } },
+      scales: { x: x ?? { time: false, range: () => [0, state.of.depth] }, y },
       axes: [
-        axis({ size: 28, incrs: [1, 2, 5, 10, 20, 50, 100] }),
+        axis({ size: 28, incrs: incrs ?? [1, 2, 5, 10, 20, 50, 100] }),
         axis({ size: 54, ...ticks }),
       ],
       series: [{}, ...lines.map((line) => ({ points: { show: false }, spanGaps: false, ...line }))],
       bands,
-      hooks: { setCursor: [(u) => hover(u.cursor.idx)] },
+      hooks: hooks ?? { setCursor: [(u) => hover(u.cursor.idx)] },
       padding: [8, 12, 0, 0],
     };
     return new uPlot(options, [[0], ...lines.map(() => [null])], parent);
@@ -173,6 +173,78 @@
     { values: (_, at) => at.map((k) => (Number.isInteger(k) ? label(10 ** k) : "")), incrs: [1, 2, 5, 10, 20, 50, 100], space: 26 },
   );
 
+  // ---------------------------------------------------------------- the eigenvalues, a film over the layers
+  const GRID = 281, BINS = 40, POOLED = 5; // points of the plot; bars; layers whose eigenvalues one histogram pools
+  let shown = 0, film = 0; // the layer on show, and the animation that moves it
+  const spectrumPlot = plot(
+    find("spectrum"), 230,
+    [{ stroke: COLORS.bn, width: 1.5, fill: COLORS.bnBand }, { stroke: ink, width: 2, dash: [7, 4] }],
+    [],
+    { range: (_, low, high) => [0, Math.max(high * 1.05, 0.5)] },
+    { values: () => [], size: 12 },
+    { x: { time: false, range: () => [0, law().high] }, cursor: { show: false }, incrs: [0.1, 0.2, 0.5, 1, 2, 5, 10], hooks: {} },
+  );
+
+  /** The stationary law of the setting on show: of the dimensions that are kept, relative to an orthogonal batch's. */
+  function law() {
+    const { n, d, centered } = state.of, dimensions = centered ? n - 1 : n;
+    const kept = sampler.survivingRank(dimensions, d), c = Math.min(kept ** 2 / (4 * d), 1), scale = dimensions / kept;
+    const density = (x) => sampler.marchenkoPastur(x / scale, c) / scale ** 2;
+    return { dimensions, kept, c, density, high: Math.max(1.15 * scale * (1 + Math.sqrt(c)) ** 2, 2) };
+  }
+
+  /** Histogram of the layer on show and those just before it. */
+  function drawSpectrum() {
+    const rows = (state.spectra ?? []).slice(Math.max(shown - POOLED + 1, 0), shown + 1).flat();
+    const { dimensions, kept, c, density, high } = law(), heights = new Float64Array(BINS);
+    let count = 0, zero = 0;
+    for (const lam of rows) {
+      for (const x of lam) {
+        count++;
+        if (x < 1e-3) zero++;
+        else if (x < high) heights[Math.floor((x / high) * BINS)] += 1;
+      }
+    }
+    const x = Array.from({ length: GRID }, (_, i) => (i / (GRID - 1)) * high);
+    const bar = (v) => (heights[Math.min(Math.floor((v / high) * BINS), BINS - 1)] / Math.max(count, 1)) * (BINS / high);
+    spectrumPlot.setData([x, x.map(bar), x.map(density)]);
+    find("at").max = Math.max(state.gaps?.length ?? 1, 1) - 1;
+    find("at").value = shown;
+    find("spectrum-layer").textContent = `layer ${shown}`;
+    const lost = dimensions - kept;
+    find("law").textContent =
+      `${Math.round((100 * zero) / Math.max(count, 1))} % of the eigenvalues are at zero. ` +
+      (lost
+        ? `The width is below the critical one, ${number(Math.round(sampler.criticalWidth(dimensions)))}: deep enough, ${kept} of ${dimensions} ` +
+          `dimensions survive, and the dashed law is theirs.`
+        : `The dashed law has c = ${digits(dimensions ** 2 / (4 * state.of.d))} and its edges at ` +
+          `${digits((1 - Math.sqrt(c)) ** 2)} and ${digits((1 + Math.sqrt(c)) ** 2)}.`);
+  }
+
+  function pause() {
+    clearInterval(film);
+    film = 0;
+    find("play").textContent = "Play";
+  }
+  find("play").addEventListener("click", () => {
+    if (film) return pause();
+    const last = () => state.gaps.length - 1;
+    if (shown >= last()) shown = 0;
+    drawSpectrum();
+    find("play").textContent = "Pause";
+    const step = Math.max(1, Math.round(state.of.depth / 100)); // ten seconds at most
+    film = setInterval(() => {
+      shown = Math.min(shown + step, last());
+      drawSpectrum();
+      if (shown >= last() && state.finished) pause();
+    }, 100);
+  });
+  find("at").addEventListener("input", () => {
+    pause();
+    shown = Number(find("at").value);
+    drawSpectrum();
+  });
+
   // ---------------------------------------------------------------- the state of the present draw
   let worker = null, spare = null, drawing = 0, waiting = 0, begun = 0;
 
@@ -187,13 +259,15 @@
     cancelAnimationFrame(drawing);
     drawing = 0;
     const { n, d, depth, centered } = setting;
-    state = { of: setting, theory: [], gaps: [], plain: [], least: [], bound: [null], lowest: 1, leastLowest: 0.3, worst: Infinity, share: 0 };
+    state = { of: setting, theory: [], gaps: [], plain: [], least: [], spectra: [], bound: [null], lowest: 1, leastLowest: 0.3, worst: Infinity, share: 0 };
     worker = spare ?? spawn();
     worker.onmessage = ({ data }) => receive(data);
     worker.onerror = (error) => (find("summary").textContent = `The sampler stopped: ${error.message}`);
     worker.postMessage({
       n, width: d, depth, runs: setting.runs, seed: setting.seed, centered, columns: sampler.start(setting.start, n, EXPLORER_DIGITS),
     });
+    pause();
+    shown = 0;
     page.setAttribute("aria-busy", "true");
     spare = spawn(); // so that the next setting need not wait for one
   }
@@ -204,6 +278,8 @@
       const layer = state.gaps.length, { n, d, centered } = state.of;
       state.gaps.push(bn.map((x) => clean(x.gap)));
       state.least.push(bn.map((x) => x.least));
+      state.spectra.push(bn.map((x) => x.lam));
+      if (!film) shown = layer; // follows the draw
       state.plain.push(vanilla.map((x) => clean(x.gap)));
       if (layer > 0) {
         const bound = centered ? Infinity : sampler.theorem1(layer, n, d, state.worst);
@@ -234,6 +310,7 @@
     leastPlot.setData([
       x, full(edge(shown, 0.95)), full(edge(shown, 0.05)), full(shown.map(mean)), full(state.theory.map((y) => decades(y.least))),
     ]);
+    drawSpectrum();
     find("legend-bound").hidden = !state.bound.some((y) => y !== null);
     const done = count > state.of.depth;
     const progress = find("progress");
@@ -291,6 +368,8 @@
     return Number(x.toPrecision(x < 1000 ? 3 : 2)); // round numbers
   }
 
+  const SHARE = { from: 1 / 16, to: 64, steps: 100 }; // of the width in n²: equal steps are equal factors, 1 in the middle
+
   /** Show the setting on the knobs. */
   function show(except = null) {
     for (const [name, knob] of Object.entries(KNOBS)) {
@@ -306,6 +385,10 @@
       if (slider !== except) slider.value = knob.to > 100 ? toSlider(setting[name], knob) : setting[name];
       slider.setAttribute("aria-valuetext", number(setting[name]));
     }
+    const share = setting.d / setting.n ** 2;
+    if (find("share") !== except) find("share").value = Math.round(SHARE.steps * Math.log(share / SHARE.from) / Math.log(SHARE.to / SHARE.from));
+    find("share-value").textContent = digits(share);
+    find("share").setAttribute("aria-valuetext", digits(share));
     find("start").value = setting.start;
     find("centered").checked = setting.centered;
     find("batch-figure").hidden = setting.start !== "digits";
@@ -368,6 +451,10 @@
     );
     box.addEventListener("change", () => change({ [name]: box.value === "" ? setting[name] : box.value }));
   }
+  find("share").addEventListener("input", () => {
+    const share = SHARE.from * (SHARE.to / SHARE.from) ** (Number(find("share").value) / SHARE.steps);
+    change({ d: Math.round(share * setting.n ** 2) }, find("share"));
+  });
   find("start").addEventListener("change", (event) => change({ start: event.target.value }));
   find("centered").addEventListener("change", (event) => change({ centered: event.target.checked }));
   find("again").addEventListener("click", () => change({ seed: (setting.seed + 1) % 2 ** 31 }));
@@ -382,11 +469,12 @@
 
   // ---------------------------------------------------------------- the page around
   new ResizeObserver(() => {
-    for (const [u, height] of [[gapPlot, 330], [leastPlot, 180]]) u.setSize({ width: u.root.parentElement.clientWidth, height });
+    for (const [u, height] of [[gapPlot, 330], [leastPlot, 180], [spectrumPlot, 230]]) u.setSize({ width: u.root.parentElement.clientWidth, height });
   }).observe(find("gap"));
   new MutationObserver(() => {
     gapPlot.redraw(false);
     leastPlot.redraw(false);
+    spectrumPlot.redraw(false);
   }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 
   show();

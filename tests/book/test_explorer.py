@@ -29,7 +29,7 @@ def test_it_draws_and_says_what_is_seen(where, visit, request):
     assert 0.7 < float(re.search(r"([\d.]+) times the floor", words)[1]) < 1.4
     assert leaving(page) == page.failed == page.complaints == []
     drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(x => x > 0)"
-    assert all(page.locator(f"[data-part={name}] canvas").evaluate(drawn) for name in ("gap", "least"))
+    assert all(page.locator(f"[data-part={name}] canvas").evaluate(drawn) for name in ("gap", "least", "spectrum"))
 
 
 @pytest.mark.parametrize("where", ["site", "disk"])
@@ -68,6 +68,29 @@ def test_presets_are_links_and_back_goes_back(site, visit):
     page.get_by_role("link", name="Theorem 1 is non-vacuous").click()
     page.wait_for_function("/non-vacuous from layer/.test(document.querySelector('[data-part=summary]').textContent)")
     assert part(page, "legend-bound").is_visible()
+
+
+def test_the_film_of_eigenvalues_plays_pauses_and_follows_the_width(site, visit):
+    page = visit(site + EXPLORER + "#n8-d256-depth60-runs4-digits")
+    page.wait_for_selector(DONE)
+    at = part(page, "at")
+    assert at.input_value() == "60" and "0 % of the eigenvalues are at zero" in part(page, "law").inner_text()
+    part(page, "play").click()
+    page.wait_for_function("Number(document.querySelector('[data-part=at]').value) > 3")
+    part(page, "play").click()
+    held = int(at.input_value())
+    assert 3 < held < 60 and part(page, "play").inner_text() == "Play"
+    page.wait_for_timeout(400)
+    assert int(at.input_value()) == held
+    # The knob in d/n² turns the width: at its lower end the batch loses half of its rank.
+    part(page, "share").fill("0")
+    page.wait_for_selector(DONE)
+    assert setting(page)["d"] == "8" and part(page, "share-value").inner_text() == "0.125"
+    assert re.search(r"deep enough, \d of 8 dimensions survive", part(page, "law").inner_text())
+    part(page, "share").fill("100")
+    page.wait_for_selector(DONE)
+    assert setting(page)["d"] == "4096" and "c = 0.00391" in part(page, "law").inner_text()
+    assert page.complaints == []
 
 
 def focused(page):

@@ -6,7 +6,6 @@ Seeds are fixed; were they not, each passing comparison would fail with the prob
 
 import json
 import math
-import re
 
 import numpy as np
 import pytest
@@ -199,11 +198,18 @@ def test_small_eigenvalues_keep_their_relative_accuracy(sampler):
     assert math.sqrt(lam[5]) == pytest.approx(float(distance / torch.linalg.matrix_norm(root)), rel=1e-9)
 
 
-def test_the_critical_width_is_the_one_notebook_02_measures(sampler):
-    page = (ROOT / "_build" / "html" / "notebooks" / "02_width_floor.html").read_text(encoding="utf-8")
-    a, b = map(float, re.search(r"d_c = ([\d.]+)\\, ?n\^2 \+ ([\d.]+)\\, ?n", page).groups())
-    for n in (8, 16, 32):
-        assert sampler("return s.criticalWidth(value)", n) == pytest.approx(a * n**2 + b * n, rel=0.05)
+def test_the_critical_width_and_the_surviving_rank_are_pythons(sampler):
+    for n in (4, 8, 16, 32):
+        assert sampler("return s.criticalWidth(value)", n) == pytest.approx(theory.critical_width(n), rel=1e-14)
+    for n, d in ((32, 128), (32, 300), (16, 40)):
+        assert sampler("return s.survivingRank(...value)", [n, d]) == theory.surviving_rank(n, d)
+
+
+@pytest.mark.parametrize("c", [0.02, 0.25, 0.9, 1.0])
+def test_the_law_of_marchenko_and_pastur_is_pythons(sampler, c):
+    x = np.linspace(0.001, 4.5, 300)
+    theirs = sampler("return value.x.map((x) => s.marchenkoPastur(x, value.c))", {"x": x.tolist(), "c": c})
+    np.testing.assert_allclose(theirs, theory.marchenko_pastur_density(x, c), rtol=1e-9, atol=1e-12)
 
 
 def test_the_images_are_the_embedded_ones():

@@ -6,20 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils.chains.linear import wishart_root
 from utils.seeding import checked_generator, generator_for
 from utils.stats.measurement import Measurement
 from utils.theory.bounds import largest_gap, theorem1_bound
 
-__all__ = [
-    "bounded_by_theorem1",
-    "contraction",
-    "follow",
-    "least_so_far",
-    "perturbations",
-    "stationary_start",
-    "trajectory",
-]
+__all__ = ["bounded_by_theorem1", "contraction", "follow", "least_so_far", "perturbations", "trajectory"]
 
 
 def trajectory(chain: Iterable[Tensor], *metrics: Callable[[Tensor], Tensor]) -> np.ndarray | tuple[np.ndarray, ...]:
@@ -83,33 +74,6 @@ def follow(chain: Callable, start: Tensor, metric: Callable | tuple, *key: objec
     h = start.expand(runs, *start.shape)
     metrics = metric if isinstance(metric, tuple) else (metric,)
     return trajectory(chain(h, generator=generator_for(*key), **options), *metrics)
-
-
-def stationary_start(count: int, n: int, width: int, generator: torch.Generator) -> Tensor:
-    """Gaussian batches as far from orthogonal as a stationary chain, to leading order: little burn-in is needed.
-
-    Vectors of 4(n + 1)d/(n(n + 2)) dimensions have the mean square gap of :func:`utils.theory.limits.gap_floor`.
-
-    Parameters
-    ----------
-    count, n : int
-        Batches, and samples in each.
-    width : int
-        d, of the chain.
-    generator : torch.Generator
-
-    Returns
-    -------
-    Tensor, shape (count, n, n)
-        Square roots of their Gram matrices, float64.
-
-    Examples
-    --------
-    >>> stationary_start(3, 4, 100, torch.Generator().manual_seed(0)).shape
-    torch.Size([3, 4, 4])
-    """
-    degrees = max(n, round(4 * (n + 1) * width / (n * (n + 2))))
-    return wishart_root((count, n, n), width=degrees, generator=generator)
 
 
 def perturbations(count: int, n: int, generator: torch.Generator) -> Tensor:

@@ -30,12 +30,14 @@ from utils.theory.limits import (
     infinite_width_map,
     infinite_width_path,
     local_rate,
+    mean_inverse_square,
     mixture_ratio,
     spectral_gap,
     vanilla_drift,
 )
 from utils.theory.stationary import (
     CRITICAL_WIDTH_FITTED,
+    TRACY_WIDOM_MEAN,
     bartlett_root,
     condition_number,
     conditional_w2,
@@ -51,6 +53,7 @@ from utils.theory.stationary import (
     marchenko_pastur_isometry_gap,
     marchenko_pastur_moment,
     matched_dimension,
+    mean_least_eigenvalue,
     mean_square_gap,
     normalized_wishart_isometry_gap,
     normalized_wishart_log_density,
@@ -59,4 +62,5 @@ from utils.theory.stationary import (
     second_moment,
     spectral_ratio,
     stationary_isometry_gap,
+    surviving_rank,
 )

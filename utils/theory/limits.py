@@ -13,6 +13,7 @@ __all__ = [
     "infinite_width_map",
     "infinite_width_path",
     "local_rate",
+    "mean_inverse_square",
     "mixture_ratio",
     "spectral_gap",
     "vanilla_drift",
@@ -189,6 +190,47 @@ def infinite_width_map(lam: Tensor) -> Tensor:
     log_integrand = u - log_growth - log_growth.sum(-2, keepdim=True) / 2
     p = lam * step * log_integrand.exp().sum(-1)
     return p / p.sum(-1, keepdim=True)
+
+
+def mean_inverse_square(lam: Tensor) -> Tensor:
+    """Mean of 1/‖x‖², x ~ N(0, C): E 1/Σ_k λ_k w_k², the factor by which a layer with BN rescales a thin dimension.
+
+    Parameters
+    ----------
+    lam : Tensor, shape (..., n)
+        Eigenvalues of C: positive, float64; rescaled to sum 1.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        At least n/(n − 2), its value at I/n.
+
+    Raises
+    ------
+    ValueError
+        If n < 3, where the mean is infinite, or ``lam`` is not positive and finite.
+
+    Notes
+    -----
+    ∫₀^∞ Π_j (1 + 2tλ_j)^{-1/2} dt by the rule of :func:`infinite_width_map`.
+
+    Examples
+    --------
+    >>> round(float(mean_inverse_square(torch.ones(6, dtype=torch.float64))), 12)
+    1.5
+    """
+    n = lam.shape[-1]
+    if n < 3 or not torch.isfinite(lam).all() or (lam <= 0).any():
+        raise ValueError(
+            f"lam: {n} eigenvalues, expected at least 3, positive and finite; the mean is infinite for fewer"
+        )
+    lam = lam / lam.sum(-1, keepdim=True)
+    step = 0.5
+    u = torch.arange(
+        -40, 80 / (n - 2) + 1 - math.log(float(lam.detach().min())), step, dtype=lam.dtype, device=lam.device
+    )
+    log_growth = torch.logaddexp(torch.zeros_like(u), u + (2 * lam[..., None]).log()).sum(-2)
+    return step * (u - log_growth / 2).exp().sum(-1)
 
 
 def infinite_width_path(lam: Tensor, depth: int) -> Tensor:
