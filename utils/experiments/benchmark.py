@@ -18,6 +18,8 @@ from utils.chains.linear import bn_chain
 from utils.experiments import benchmark_sgd
 from utils.files import ROOT, write_atomically
 from utils.metrics import orthogonality_gap
+from utils.networks.architectures import residual
+from utils.probe import probe
 from utils.processes.commands import command
 from utils.seeding import generator_for
 
@@ -122,6 +124,17 @@ def training(name: str, task: dict) -> Iterator[Ratio]:
     yield f"training-step-{name}-machine", f"{work}, {cores} processes", *machine, f"{other}, up to {cores} threads"
 
 
+def probing() -> Iterator[Ratio]:
+    """What it costs to probe a residual network, in forward passes: at the width of a usual one, fewer blocks."""
+    network, images = (
+        residual(3, channels=64, blocks=4),
+        torch.randn(128, 3, 32, 32, generator=generator_for(0, "probe")),
+    )
+    with torch.no_grad():
+        seconds = best((lambda: probe(network, images), 1), (lambda: network(images), 1), rounds=1)
+    yield "probe", "probe of a residual convnet, 64 channels, batch 128", *seconds, "one forward pass"
+
+
 PEAK = """
 import torch
 from utils.experiments.benchmark import own_peak
@@ -167,6 +180,7 @@ def measure() -> dict:
         add(against_draws(batch_size))
     for name, task in (("digits", benchmark_sgd.DIGITS), ("cifar10", benchmark_sgd.CIFAR)):
         add(training(name, task))
+    add(probing())
     *seconds, apart = benchmark_sgd.initialization()
     add([("iterative-init", "iterative initialization, width 800, depth 30", *seconds, "an SVD per layer")])
     speed = {
