@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Measurement", "Summary"]
+__all__ = ["MOST", "Measurement", "Summary"]
+
+#: Samples that are kept one by one, which a median needs, at most: a judgment has dozens of settings in memory.
+MOST = 10_000
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ class Measurement:
             error=None if self.error is None else float(self.error),
             least=float(self.least) if math.isfinite(self.least) else None,
             skewness=_skewness(x),
-            ordered=tuple(np.sort(x).tolist()) if sampled else (),
+            ordered=tuple(np.sort(x).tolist()) if sampled and x.size <= MOST else (),
         )
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special  # scipy.stats takes a second to load, in every command
 
-from utils.stats.measurement import Summary
+from utils.stats.measurement import MOST, Summary
 
 __all__ = ["LEAST", "RATES", "Reach", "bernstein", "rank", "reach", "skewed"]
 
@@ -103,6 +103,10 @@ def _bounded(one: Summary, alpha: float) -> Reach:
 
 
 def _median(one: Summary, alpha: float) -> Reach:
+    if one.samples > MOST:
+        raise ValueError(
+            f"measurement {one.label!r}: {one.samples} samples, expected at most {MOST} for a median; average them in groups"
+        )
     if one.samples != len(one.ordered):
         raise ValueError(
             f"measurement {one.label!r}: {len(one.ordered)} of {one.samples} samples were kept; run it again"
