@@ -174,7 +174,7 @@ class Change:
     claims : tuple of str
         Ids.
     changed : str
-        One of :data:`CHANGED`.
+        One of ``CHANGED``.
     what, why : str
         A sentence each.
 

@@ -1,4 +1,4 @@
-"""How often :func:`utils.claims.judge` errs, where the truth is known.
+"""How often :func:`utils.claims.verdict.judge` errs, where the truth is known.
 
 Its intervals are right if they miss no more often than declared, and useful if what is far enough off is seen. Both are
 counted here: made-up claims are judged by the very function that judges the book's, on samples of a known law.
@@ -50,8 +50,8 @@ def _two_outcomes(share: float) -> Law:
     return Law(lambda generator, shape: np.where(generator.random(shape) < share, high, low), low, low, high)
 
 
-#: Laws by name: the energy of the gap of four samples after one wide layer from an orthogonal batch is χ² of nine degrees of
-#: freedom, that of two samples the square of a normal number, as skewed as samples of this book come.
+#: Laws by name. After one wide layer from an orthogonal batch the energy of the gap of four samples is χ² of nine degrees of
+#: freedom, and that of two samples the square of a normal number, as skewed as samples of this book come.
 LAWS = {
     "normal": Law(lambda generator, shape: generator.normal(size=shape), 0.0),
     "gap of four samples": _chi2(9),

@@ -16,17 +16,17 @@ from utils.theory import critical_width, gradient_growth, relu_gradient_growth
 
 __all__ = ["ALIGNED", "COLLAPSED", "DEAD", "EXPLODED", "LOST", "SMALL", "Finding", "diagnose"]
 
-#: Samples align: their mean absolute cosine is at least this from some layer to the end.
+#: Mean absolute cosine from which samples align, if from some layer to the end.
 ALIGNED = 0.9
-#: The effective rank has collapsed: it is below this share of what input, width and batch allow, from some layer to the end.
+#: Share of what input, width and batch allow below which the effective rank has collapsed, if from some layer to the end.
 COLLAPSED = 0.1
-#: A dimension is lost: the least eigenvalue of C is below this share of their mean.
+#: Share of the eigenvalues' mean below which a dimension is lost.
 LOST = 1e-4
-#: Gradients explode or vanish: over all layers, their energy changes by this factor.
+#: Factor of the gradients' energy over all layers at which they explode (or vanish).
 EXPLODED = 1e4
-#: Units are dead: at least this share of an activation's is constant on a batch of at least eight samples.
+#: Share of an activation's units, constant on a batch of at least eight samples, from which they count as dead.
 DEAD = 0.25
-#: A batch is too small: BN's statistics are over at most so many values, and gradients have no finite variance.
+#: Values under BN's statistics up to which a batch is too small, because gradients have no finite variance.
 SMALL = 5
 FEW = 8  # units below which angles, and samples below which constant units, say little
 

@@ -1,7 +1,7 @@
 """A forward pass, watched: which modules are called, with what they return, and which operations no module's hook sees.
 
 Hooks on modules see what modules do. What a ``forward`` does by itself (``x + y``, ``functional.relu``) is seen by torch's
-own mode for function calls, :class:`torch.overrides.TorchFunctionMode`. Nothing is kept: what is seen is handed on at once.
+own mode for function calls, ``torch.overrides.TorchFunctionMode``. Nothing is kept: what is seen is handed on at once.
 """
 
 import sys

@@ -35,7 +35,7 @@ class Estimate:
         (low, high).
     detectable : float
         Distance from the edge of the expected range at which a violation in the worst-measured setting would be refuted
-        with probability at least 95 %: :data:`SEEN` times the longer half of its interval.
+        with probability at least 95 %: three times the longer half of its interval.
     settings, vacuous : int
         How many measurements carry the estimate, and how many say nothing.
     samples : int

@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = ["MOST", "Measurement", "Summary"]
 
-#: Samples that are kept one by one, which a median needs, at most: a judgment has dozens of settings in memory.
+#: Up to so many samples are kept one by one (a median needs them). A judgment has dozens of settings in memory.
 MOST = 10_000
 
 
