@@ -44,8 +44,9 @@ def digests(root):
 
 
 def heard():
-    """Whoever runs the tests may ignore Ctrl-C, as a shell does for what is in the background; a reader's terminal does not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Whoever runs the tests may ignore signals, as shells and nohup do for what is in the background; a terminal does not."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def start(root, *arguments, **options):

@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from utils import chains, metrics
-from utils.chains import activation_chain, batch_norm, bn_chain, gradient_energies, vanilla_chain, wishart_root
+from utils.chains import (
+    activation_chain,
+    batch_norm,
+    bn_chain,
+    gradient_energies,
+    thin_drift,
+    vanilla_chain,
+    wishart_root,
+)
 from utils.networks import init
 from utils.networks.convnet import convnet
 from utils.networks.data import batches
@@ -75,7 +83,9 @@ def test_nothing_draws_from_the_global_stream(sampler, generator):
 
 NETWORK = mlp(features=4, width=4, depth=2, classes=2)
 POOL = torch.ones(1, 4, 9)
+THIN = {"width": 8, "runs": 2, "burn": 1, "window": 1}
 DRAWING = {
+    "thin_drift": lambda generator: thin_drift(4, generator=generator, **THIN),
     "wishart_root": lambda generator: wishart_root((2, 2), width=3, generator=generator),
     "batches": lambda generator: batches("digits", size=2, count=1, generator=generator),
     "standard": lambda generator: init.standard(NETWORK, "xavier", generators=[generator]),
@@ -104,6 +114,12 @@ def test_a_generator_of_another_device_is_named():
 def test_widths_without_end_are_refused_at_once(sampler, width):
     with pytest.raises(ValueError, match=f"width={width}: "):
         SAMPLERS[sampler](width=width)
+
+
+@pytest.mark.parametrize("size", ["width", "runs"])
+def test_nor_does_a_thin_direction_take_them(size):
+    with pytest.raises(ValueError, match="000000"):
+        thin_drift(4, generator=generator_for("cases"), **(THIN | {size: 10**12}))
 
 
 def test_without_bn_no_width_is_too_large_that_floating_point_can_count():
@@ -154,6 +170,7 @@ def test_every_sampler_is_tried_here():
         "batch_norm",
         "bn_chain",
         "gradient_energies",
+        "thin_drift",
         "vanilla_chain",
         "wishart_root",
     }

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from utils.chains.factors import psd_root
-from utils.chains.linear import checked_size
+from utils.chains.linear import affordable, checked_size
 from utils.metrics import spectrum
 from utils.seeding import checked_generator
 from utils.theory.limits import expected_square_gap, mean_inverse_square, spectral_gap
@@ -57,7 +57,7 @@ def thin_drift(
     TypeError
         If a size is not an int, or ``generator`` is not one.
     ValueError
-        If n < 4, d < n or another size is below 1.
+        If n < 4, d < n, another size is below 1, or a layer of all runs does not fit in memory.
 
     Examples
     --------
@@ -72,6 +72,7 @@ def thin_drift(
     if not 4 <= batch_size <= width:
         raise ValueError(f"batch_size={batch_size} with width={width}: expected 4 <= batch_size <= width")
     m = batch_size - 1
+    affordable(torch.empty(runs, m, m, device="meta"), width, burn + window, "exact", rows=width)
     freedom = max(matched_dimension(m, width), m - 0.5)  # below the critical width no such law: as close as there is
     r = normalized_wishart_root((runs, m, m), freedom=freedom, generator=checked_generator(generator))
     drifts = []
