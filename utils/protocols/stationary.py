@@ -71,7 +71,7 @@ def layers(
     generator: torch.Generator,
     begin: Tensor | None = None,
     burn: int | None = None,
-    chain=bn_chain,
+    chain: Callable | None = None,
     **options: object,
 ) -> Iterator[Tensor]:
     """Some layers of a chain, evenly spaced, once it has forgotten where it started.
@@ -88,8 +88,8 @@ def layers(
         One batch for all networks, or one for each; :func:`start` by default.
     burn : int, optional
         Layers before the first that is kept; n/2 by default.
-    chain : callable
-        Of ``utils.chains``.
+    chain : callable, optional
+        Of ``utils.chains``; :func:`~utils.chains.linear.bn_chain` by default.
     **options
         To ``chain``: ``draws``, ….
 
@@ -107,6 +107,7 @@ def layers(
     h = start(runs, n, width, generator) if begin is None else begin.expand(runs, *begin.shape[-2:])
     burn = n // 2 if burn is None else burn
     depth = burn + count * every
+    chain = chain or bn_chain  # not the signature's default, which no mutation would reach
     for layer, r in enumerate(chain(h, width=width, depth=depth, generator=generator, **options), start=1):
         if layer > burn and (layer - burn) % every == 0:
             yield r
