@@ -49,6 +49,20 @@ def test_what_is_folded_for_its_length_is_shown_and_what_is_elsewhere_or_for_a_s
     assert "folded code" not in page.text and page.select("script") == []
 
 
+def test_a_print_that_fails_leaves_nothing(html, monkeypatch):
+    def fail(browser, whole, into):
+        into.write_bytes(b"half")
+        raise RuntimeError
+
+    before = {path: path.read_bytes() for path in html.rglob("*.*") if path.is_file()}
+    monkeypatch.setattr(pdf, "HTML", html)
+    monkeypatch.setenv("CHROMIUM", "chromium")
+    monkeypatch.setattr(pdf, "_print", fail)
+    with pytest.raises(RuntimeError):
+        pdf.main()
+    assert {path: path.read_bytes() for path in html.rglob("*.*") if path.is_file()} == before
+
+
 def test_without_a_book_it_says_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(pdf, "HTML", tmp_path)
     assert pdf.main() == 2 and "run `make book` first" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from utils.files import ROOT, write_atomically
+from utils.files import ROOT, replacing, write_atomically
 
 __all__ = ["main", "one_page", "pages"]
 
@@ -127,29 +127,35 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    from playwright.sync_api import sync_playwright
-
     whole = HTML / "companion.print.html"
     write_atomically(whole, one_page(HTML))
-    number = '<div style="font: 8pt sans-serif; width: 100%; text-align: center"><span class="pageNumber"></span></div>'
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=browser, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
-        page = chromium.new_page()
-        page.goto(whole.as_uri())
-        page.evaluate("() => window.MathJax ? MathJax.startup.promise : null")
-        page.pdf(
-            path=HTML / NAME, prefer_css_page_size=True, outline=True, tagged=True, print_background=True,
-            display_header_footer=True, header_template="<span></span>", footer_template=number,
-        )  # fmt: skip
-        chromium.close()
-    whole.unlink()
+    try:
+        with replacing(HTML / NAME) as unfinished:
+            _print(browser, whole, unfinished)
+    finally:
+        whole.unlink()
     landing = HTML / pages(HTML)[0]
     linked = f'<p id="pdf"><a href="{os.path.relpath(HTML / NAME, landing.parent)}">The whole book as one PDF</a></p>'
     write_atomically(landing, landing.read_text(encoding="utf-8").replace('<p id="pdf"></p>', linked))
     print(f"The book as one PDF: {HTML / NAME}")
     return 0
+
+
+def _print(browser: str, whole: Path, into: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    number = '<div style="font: 8pt sans-serif; width: 100%; text-align: center"><span class="pageNumber"></span></div>'
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []
+        chromium = playwright.chromium.launch(executable_path=browser, args=options)
+        page = chromium.new_page()
+        page.goto(whole.as_uri())
+        page.evaluate("() => window.MathJax ? MathJax.startup.promise : null")
+        page.pdf(
+            path=into, prefer_css_page_size=True, outline=True, tagged=True, print_background=True,
+            display_header_footer=True, header_template="<span></span>", footer_template=number,
+        )  # fmt: skip
+        chromium.close()
 
 
 if __name__ == "__main__":
