@@ -39,6 +39,9 @@ function interactivePage(id, knobs, words) {
     return `expected a ${knob.whole ? "whole " : ""}number from ${number(from)} to ${number(knob.to)}`;
   }
 
+  /** Whether an address's fragment begins with a knob, and is not the anchor of a heading. */
+  const isSetting = (fragment) => Object.hasOwn(knobs, fragment.match(/^#([a-z]+)\d/)?.[1] ?? "");
+
   /**
    * Setting from an address's fragment such as #n8-d1000-rate0p01-digits (plain words, since the theme reads fragments as
    * selectors; p is the decimal point): {numbers, chosen, remarks}. What is missing gets its default, what is out of range
@@ -46,7 +49,7 @@ function interactivePage(id, knobs, words) {
    */
   function parse(fragment) {
     const given = {}, chosen = [], lost = [], remarks = [], numbers = {};
-    for (const word of fragment.replace(/^#/, "").split("-").filter(Boolean)) {
+    for (const word of isSetting(fragment) ? fragment.slice(1).split("-").filter(Boolean) : []) {
       const [, name, value] = word.match(/^([a-z]+)(\d+(?:p\d+)?)$/) ?? [];
       if (Object.hasOwn(knobs, name ?? "")) given[name] = Number(value.replace("p", "."));
       else if (words.includes(word)) chosen.push(word);
@@ -76,8 +79,7 @@ function interactivePage(id, knobs, words) {
   function onAddress(follow) {
     window.addEventListener("hashchange", () => {
       known = location.hash;
-      const [, name] = known.match(/^#([a-z]+)\d/) ?? [];
-      if (known === "" || Object.hasOwn(knobs, name ?? "")) follow(known); // else a heading's anchor
+      if (known === "" || isSetting(known)) follow(known);
     });
   }
 

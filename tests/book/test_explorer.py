@@ -63,6 +63,12 @@ def test_nonsense_in_the_address_is_no_error(site, visit):
     assert "asks for width 1, expected a whole number from 32 to 1,000,000; it is 32 here" in said
 
 
+def test_a_headings_anchor_is_no_setting(site, visit):
+    page = visit(site + EXPLORER + "#what-is-drawn")
+    page.wait_for_selector(DONE)
+    assert part(page, "said").inner_text() == "" and setting(page)["n"] == "8"
+
+
 def test_what_is_typed_out_of_range_is_said_and_changes_nothing(site, visit):
     page = visit(site + EXPLORER + "#n8-d64-depth20-runs2-digits")
     page.wait_for_selector(DONE)

@@ -126,6 +126,13 @@ def test_gradients_losses_and_what_is_watched_are_pythons(trainer, arm):
     assert found["loss"] < 1e-6
 
 
+def test_deep_with_bn_rounding_decides_the_losses_and_gradients_agree_all_the_same(trainer):
+    """Gradients explode there, so that the page's text says so, and losses are compared at depth 10."""
+    found = deviations(trainer, "bn", depth=30)
+    assert found["gradient"] < 1e-10
+    assert found["loss"] > 1e-3
+
+
 MISTAKES = {
     "no derivative of ReLU": ("gradient", "xavier", "before[layer - 1][at] > 0 ? value : 0", "value"),
     "BN's statistics taken as constants": ("gradient", "bn", " - bias[i] / n - (unit[layer][j] * gain[i]) / n", ""),
