@@ -19,7 +19,7 @@ NAME = "companion.pdf"
 # What is only for a screen: handles, code that is folded away, and what computes in the page.
 SCREEN = (
     "script, dialog, button, input, select, canvas, .headerlink, .prev-next-area, details.hide, .cell_input, #explorer, "
-    "#trainer"
+    "#trainer, #cloud"
 )
 TITLE = "Batch normalization orthogonalizes: a companion"
 LOOK = """
