@@ -16,10 +16,10 @@ __all__ = ["main", "one_page", "pages"]
 
 HTML = ROOT / "_build" / "html"
 NAME = "companion.pdf"
-# What is only for a screen: handles, code that is folded away, and what runs in the page: the explorer and the cloud.
+# What is only for a screen: handles, code that is folded away, and what computes in the page.
 SCREEN = (
     "script, dialog, button, input, select, canvas, .headerlink, .prev-next-area, details.hide, .cell_input, #explorer, "
-    "#cloud"
+    "#trainer, #cloud"
 )
 TITLE = "Batch normalization orthogonalizes: a companion"
 LOOK = """
