@@ -45,7 +45,7 @@ def test_the_landing_page_finds_with_scope_and_leaves_the_table_to_the_claims_pa
     assert len(findings) == 5
     assert all(one.select("a[href*='#claim-'] .verdict") and "Scope" in one.text for one in findings)
     links = {link["href"] for link in intro.select("main a[href]")}
-    for wanted in ("overview.html", "claims.html", "explorer.html", "https://arxiv.org/abs/2106.03970"):
+    for wanted in ("overview.html", "claims.html", "explorer.html", "trainer.html", "https://arxiv.org/abs/2106.03970"):
         assert wanted in links
     assert "@software" in intro.select_one("#how-to-cite").text
 
