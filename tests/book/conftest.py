@@ -107,7 +107,7 @@ def opened(browser, site):
         if (address, dark) not in kept:
             for other in [key for key in kept if key[0] != address]:
                 kept.pop(other).context.close()
-            kept[address, dark] = loaded(browser, site + address, dark=dark, width=width)
+            kept[address, dark] = loaded(browser, site + address, dark=dark, width=width, unfolded=True)
         page = kept[address, dark]
         page.emulate_media(media="screen")
         page.set_viewport_size({"width": width, "height": 900})
