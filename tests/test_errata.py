@@ -1,11 +1,11 @@
 """The errata page: every row of its table leads to an entry, every entry has its four parts, every link its card."""
 
-import ast
 import re
 
 import nbformat
 
 from utils.claims import judge, registry
+from utils.claims.register import content
 from utils.files import ROOT
 from utils.stats.measurement import Measurement
 from utils.stats.text import link
@@ -16,14 +16,13 @@ TEXT = "\n".join(cell.source for cell in CELLS)
 
 
 def errata():
-    """The table's rows: the literal list in the notebook."""
-    source = next(cell.source for cell in CELLS if cell.source.startswith("ERRATA = "))
-    return ast.literal_eval(ast.parse(source).body[0].value)
+    """The table's rows, as the notebook reads them."""
+    return content()["10_errata"]["errata"]
 
 
 def test_rows_are_numbered_in_order_and_lead_to_entries_with_their_four_parts():
-    numbers = [row[0] for row in errata()]
-    assert numbers == list(range(1, len(numbers) + 1))
+    numbers = range(1, len(errata()) + 1)
+    assert {tuple(row) for row in errata()} == {("where", "what", "consequence", "verdicts")}
     assert re.findall(r"\(erratum-(\d+)\)=\n### (\d+)\. ", TEXT) == [(str(k), str(k)) for k in numbers]
     for entry in re.split(r"\(erratum-\d+\)=", TEXT)[1:]:
         body = entry.split("\n## ")[0]
@@ -32,7 +31,7 @@ def test_rows_are_numbered_in_order_and_lead_to_entries_with_their_four_parts():
 
 
 def test_every_claim_that_is_named_is_registered():
-    named = {claim for row in errata() for claim in row[4]}
+    named = {claim for row in errata() for claim in row["verdicts"]}
     for arguments in re.findall(r"judged\(([^*)]*)\)", TEXT):
         named |= {claim for _, claim in re.findall(r"([\"'])([\w.]+)\1", arguments)}
     assert len(named) > 30

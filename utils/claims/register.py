@@ -1,6 +1,6 @@
 """What is claimed and expected, fixed before anything is measured: one file per notebook under ``utils/claims/data/``.
 
-Such a file has up to three parts:
+Such a file has up to four parts:
 
 ``claims``
     By id. ``item`` (of the paper, or "ours"), ``statement`` (what is judged, in one sentence), ``published`` (what the paper
@@ -16,6 +16,8 @@ Such a file has up to three parts:
     -> its name for readers).
 ``mutations``, ``short``
     What must break the claims, see ``utils.mutation.register``.
+``errata``
+    (page 10) The rows of its table: where, what, consequence, verdicts.
 
 What changed in them, when and why, is in ``utils/claims/history.yml``, kept by hand.
 """

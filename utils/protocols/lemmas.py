@@ -23,8 +23,11 @@ __all__ = [
     "batches",
     "beside_average_bound",
     "contraction_constant",
+    "derivative_ratio",
     "distances",
+    "equation_15",
     "from_spectrum",
+    "iterated_floor",
     "least_curvature",
     "looseness",
     "one_layer",
@@ -424,3 +427,73 @@ def looseness(measured: Iterable[Measurement]) -> tuple[float, float]:
     """
     factors = [m.target / float(np.mean(m.samples)) for m in measured if not m.vacuous]
     return min(factors), max(factors)
+
+
+def iterated_floor(n: int, lam: float) -> float:
+    """Theorem 5's bound on V̂ as an equality, layer after layer until it settles, times Lemma 4's 2n; width 1.
+
+    Examples
+    --------
+    >>> round(iterated_floor(4, 0.25), 4)  # 3n/λ
+    48.0
+    """
+    gap = 0.0
+    for _ in range(math.ceil(60 / lam)):
+        gap = (1 - 2 / 3 * lam) * gap + 1
+    return 2 * n * gap
+
+
+def equation_15(lam: Tensor, upper: float, exponent: float) -> float:
+    """The integral of Eq. 15 up to ``upper``, with an exponent for the other eigenvalues, by the trapezoidal rule in log t.
+
+    Parameters
+    ----------
+    lam : Tensor, shape (n,)
+        A spectrum, its least value last.
+    upper, exponent : float
+        −½ is right, ½ is printed.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> lam = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
+    >>> round(equation_15(lam, 1e6, -0.5) * 0.1, 4) == round(float(infinite_width_map(lam)[-1]), 4)
+    True
+    """
+    u = torch.linspace(-30, math.log(upper), 4000, dtype=lam.dtype)
+    t = u.exp()
+    rest = torch.stack([(1 + 2 * t * x) ** exponent for x in lam[:-1]]).prod(0)
+    return float(torch.trapezoid(t * (1 + 2 * t * lam[-1]) ** -1.5 * rest, u))
+
+
+def derivative_ratio(n: int, shift: float) -> float:
+    """Lemma 10's h₁′ with the exponent −(n + shift)/2 over the derivative by automatic differentiation: the ratio farthest from 1.
+
+    Parameters
+    ----------
+    n : int
+    shift : float
+        1 is right, −3 is printed.
+
+    Returns
+    -------
+    float
+        Of 420 points (t, δ).
+
+    Examples
+    --------
+    >>> round(derivative_ratio(4, 1), 6), abs(derivative_ratio(4, -3) - 1) > 0.1
+    (1.0, True)
+    """
+    places = torch.logspace(-2, 3, 21, dtype=torch.float64), torch.linspace(0, 0.95, 20, dtype=torch.float64)
+    theta, share = torch.cartesian_prod(*places).T
+    delta = (share / n).requires_grad_()
+    a, b = 1 + 2 * theta * (1 / n - delta), 1 + 2 * theta * (1 / n + delta / (n - 1))
+    (true,) = torch.autograd.grad((a**-2.5 * b ** (-(n + 1) / 2)).sum(), delta)
+    h3 = a**-3.5 * b ** (-(n + 3) / 2)
+    printed = h3 * (2.5 * 2 * theta * b + -(n + shift) / 2 * 2 * theta / (n - 1) * a)
+    ratio = (printed / true).detach()
+    return float(ratio[(ratio - 1).abs().argmax()])

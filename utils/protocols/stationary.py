@@ -9,16 +9,30 @@ from torch import Tensor
 
 from utils.chains.linear import bn_chain
 from utils.chains.nonlinear import activation_chain
+from utils.chains.thin import thin_drift
 from utils.metrics import gram, orthogonality_gap, spectrum
 from utils.seeding import checked_generator
 from utils.stats.measurement import Measurement
 from utils.theory.limits import expected_square_gap, gap_floor, local_rate, spectral_gap
-from utils.theory.stationary import floor_dimension, gaussian_limit_covariance, normalized_wishart_root, spectral_ratio
+from utils.theory.stationary import (
+    conditional_w2,
+    critical_width,
+    floor_dimension,
+    gaussian_limit_covariance,
+    matched_dimension,
+    mean_least_eigenvalue,
+    mean_square_gap,
+    normalized_wishart_root,
+    spectral_ratio,
+    stationary_isometry_gap,
+)
 
 __all__ = [
     "activated_spectra",
+    "beside_law",
     "beside_limit",
     "beside_quarters",
+    "drifts",
     "entries_of_limit",
     "fluctuations",
     "layers",
@@ -229,6 +243,38 @@ def beside_quarters(law: Callable[[int, int], np.ndarray], found: Mapping[tuple,
     return result
 
 
+def beside_law(n: int, width: int, lam: Tensor) -> dict[str, object]:
+    """What the stationary law says of a batch, and in brackets what networks do: a row of a table.
+
+    Parameters
+    ----------
+    n, width : int
+    lam : Tensor, shape (layers, runs, n)
+        As :func:`spectra` returns them.
+
+    Returns
+    -------
+    dict of str to object
+
+    Examples
+    --------
+    >>> beside_law(4, 64, torch.ones(2, 3, 4, dtype=torch.float64))["gap V"]
+    '0.148 (0.000)'
+    """
+    law_has_rank = matched_dimension(n, width) > n
+    pairs = {
+        "gap V": (math.sqrt(mean_square_gap(n, width)), (lam - 1).square().sum(-1).mean().sqrt() / n),
+        "n times the least eigenvalue": (
+            n * mean_least_eigenvalue(n, width) if law_has_rank else None,
+            lam[..., -1].mean(),
+        ),
+        "W₂² to a Gaussian": (conditional_w2(n, width), 2 - 2 * lam.sqrt().mean()),
+        "isometry gap": (stationary_isometry_gap(n, width), -lam.log().mean()),
+    }
+    shown = {what: "–" if law is None else f"{law:.3f} ({seen:.3f})" for what, (law, seen) in pairs.items()}
+    return {"n": n, "width": f"{width:,}", "c": f"{spectral_ratio(n, width):.3f}"} | shown
+
+
 def wishart_quarters(n: int, freedom: float, generator: torch.Generator, *, count: int = 500) -> np.ndarray:
     """Means of :func:`quarters` for n times normalized Wishart matrices.
 
@@ -353,6 +399,32 @@ def beside_limit(
         for (n, d), moments in found.items()
         for name, entry in entries_of_limit(n).items()
     ]
+
+
+def drifts(n: int, *, generator: torch.Generator) -> dict[int, np.ndarray]:
+    """Drift per layer of the log of a thin direction's size, by width: around the critical one, where it vanishes, and further up.
+
+    Parameters
+    ----------
+    n : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    dict of int to ndarray, shape (chains,)
+        3 % below and above the critical width, from more and longer chains, as :func:`zero_crossing` takes them; then 1.25 and
+        1.6 times that width.
+
+    Examples
+    --------
+    >>> list(drifts(4, generator=torch.Generator().manual_seed(0)))
+    [6, 7, 8, 11]
+    """
+    d = critical_width(n)
+    near = {"runs": 1600 // n, "burn": 5 * n, "window": 144, "generator": generator}
+    far = near | {"runs": 800 // n, "burn": n, "window": 36}
+    settings = {math.floor(0.97 * d): near, math.ceil(1.03 * d): near, round(1.25 * d): far, round(1.6 * d): far}
+    return {width: thin_drift(n, width=width, **setting) for width, setting in settings.items()}
 
 
 def zero_crossing(drifts: Mapping[int, np.ndarray]) -> np.ndarray:

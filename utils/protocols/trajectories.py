@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from utils.metrics import orthogonality_gap
 from utils.seeding import checked_generator, generator_for
 from utils.stats.measurement import Measurement
 from utils.theory.bounds import largest_gap, theorem1_bound
 
-__all__ = ["bounded_by_theorem1", "contraction", "follow", "least_so_far", "perturbations", "trajectory"]
+__all__ = ["bounded_by_theorem1", "contraction", "figure2b", "follow", "least_so_far", "perturbations", "trajectory"]
 
 
 def trajectory(chain: Iterable[Tensor], *metrics: Callable[[Tensor], Tensor]) -> np.ndarray | tuple[np.ndarray, ...]:
@@ -74,6 +75,37 @@ def follow(chain: Callable, start: Tensor, metric: Callable | tuple, *key: objec
     h = start.expand(runs, *start.shape)
     metrics = metric if isinstance(metric, tuple) else (metric,)
     return trajectory(chain(h, generator=generator_for(*key), **options), *metrics)
+
+
+def figure2b(chain: Callable, width: int, runs: int, *, generator: torch.Generator, **later: object) -> np.ndarray:
+    """Gaps of the paper's Figure 2b, four samples from almost rank one: each network's mean over 500 layers, and over the last 400.
+
+    Parameters
+    ----------
+    chain : callable
+        Of ``utils.chains``.
+    width, runs : int
+    generator : torch.Generator
+    **later
+        To ``chain`` from layer 21 on: before, the batch is almost of rank one and wants full precision.
+
+    Returns
+    -------
+    ndarray, shape (2, runs)
+
+    Examples
+    --------
+    >>> from utils.chains import bn_chain
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> whole, late = figure2b(bn_chain, 64, 3, generator=generator, draws=torch.float32)
+    >>> bool((whole > late).all())  # the transient is in the first one
+    True
+    """
+    start = torch.diag(torch.tensor([1.0, 1e-6, 1e-6, 1e-6], dtype=torch.float64)).expand(runs, 4, 4)
+    setting = {"width": width, "generator": generator}
+    first = list(chain(start, depth=20, **setting))
+    gap = orthogonality_gap(torch.stack([*first, *chain(first[-1], depth=480, **setting, **later)]))
+    return torch.stack([gap.mean(0), gap[100:].mean(0)]).numpy()
 
 
 def perturbations(count: int, n: int, generator: torch.Generator) -> Tensor:

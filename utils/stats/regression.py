@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["group_means", "log_log_slope"]
+__all__ = ["group_means", "log_log_line", "log_log_slope"]
 
 
 def group_means(samples: np.ndarray, groups: int) -> np.ndarray:
@@ -25,6 +25,17 @@ def group_means(samples: np.ndarray, groups: int) -> np.ndarray:
     """
     runs = samples.mean(0)
     return np.asarray(runs[: len(runs) // groups * groups].reshape(groups, -1).mean(1))
+
+
+def log_log_line(x: np.ndarray, y: np.ndarray, slope: float) -> np.ndarray:
+    """Values of a line of a slope on logarithmic axes, through the middle of the points.
+
+    Examples
+    --------
+    >>> log_log_line([1.0, 100.0], [3.0, 27.0], 0.5).round(3)
+    array([ 2.846, 28.46 ])
+    """
+    return np.exp(np.log(y).mean() + slope * (np.log(x) - np.log(x).mean()))
 
 
 def log_log_slope(x: np.ndarray, y: np.ndarray) -> np.ndarray:

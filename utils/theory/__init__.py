@@ -21,6 +21,7 @@ from utils.theory.bounds import (
     theorem1_bound_printed,
     theorem1_bound_sharp,
     theorem1_least_width,
+    theorem1_stationary_width,
     theorem5_bound,
 )
 from utils.theory.limits import (

@@ -91,6 +91,18 @@ def theorem1_least_width(batch_size: int) -> float:
     return 9 * batch_size**4 / (1 - 1 / batch_size)
 
 
+def theorem1_stationary_width(batch_size: int) -> float:
+    """Width from which Theorem 1's floor is below the largest gap with the stationary law's least eigenvalue: 3n²√d/(√d − n/2)² is.
+
+    Examples
+    --------
+    >>> theorem1_stationary_width(4) > theorem1_least_width(4)  # which has the best eigenvalue there is
+    True
+    """
+    half = (batch_size + 3 * batch_size**2 / largest_gap(batch_size)) / 2
+    return (half + math.sqrt(half**2 - batch_size**2 / 4)) ** 2
+
+
 def theorem1_bound_printed(layer: int | Tensor, batch_size: int, width: float, *, sigma_min: float | Tensor):
     """Theorem 1 read literally: the same formula with α a lower bound on σ_min(H_k) = √λ_min, up to 1/√n.
 
