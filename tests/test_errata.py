@@ -4,8 +4,7 @@ import re
 
 import nbformat
 
-from utils.claims import judge, registry
-from utils.claims.register import content
+from utils.claims import content, judge, registry
 from utils.files import ROOT
 from utils.stats.measurement import Measurement
 from utils.stats.text import link

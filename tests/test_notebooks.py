@@ -10,7 +10,7 @@ from utils.files import ROOT
 from utils.mutation.replay import names
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LINES, LONGEST, SETUP = 4300, 25, 12
+LINES, LONGEST, SETUP = 4000, 25, 12
 
 
 def code(path):

@@ -13,12 +13,13 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from utils.experiments.trial import Arm
 from utils.networks.init import layer_by_layer, orthogonalising_weight, scaled, standard
 from utils.networks.perceptron import linear_maps, mlp
 from utils.networks.train import train
 from utils.seeding import generator_for
 
-__all__ = ["CIFAR", "DIGITS", "gemm_peak", "initialization", "training_step", "wide_step_flops"]
+__all__ = ["CIFAR", "DIGITS", "gemm_peak", "initialization", "plain_step", "training_step", "wide_step_flops"]
 
 DIGITS = {"images": 1437, "features": 64, "batch": 100}
 CIFAR = {
@@ -27,6 +28,7 @@ CIFAR = {
     "batch": 500,
 }  # as in the `cifar` profile; values do not matter for the time
 WIDTH, DEPTH = 64, 40
+NORMS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "rms": nn.RMSNorm}
 
 
 def _images(task: dict) -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,6 +70,51 @@ def _plain(task: dict, threads: int, steps: int) -> float:
     seconds = timeit(step, number=steps) / steps
     torch.set_num_threads(1)
     return seconds
+
+
+def plain_step(
+    method: Arm, *, features: int, width: int, depth: int, batch: int, generator: torch.Generator
+) -> Callable[[], None]:
+    """One SGD step of a method on random data, network and step as a user of torch would write them.
+
+    Parameters
+    ----------
+    method : Arm
+        Its norm, weight norm, dropout and clipping count; what it does to the weights at the start takes no time in a step.
+    features, width, depth, batch : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    callable
+        Without arguments, to be timed.
+
+    Examples
+    --------
+    >>> from utils.experiments.trial import METHODS
+    >>> sizes = {"features": 8, "width": 4, "depth": 2, "batch": 3}
+    >>> plain_step(METHODS["bn"], generator=torch.Generator().manual_seed(0), **sizes)()
+    """
+    parametrized = nn.utils.parametrizations.weight_norm if method.weight_norm else (lambda linear: linear)
+    layers: list[nn.Module] = []
+    for fan_in in [features] + [width] * (depth - 1):
+        linear = nn.Linear(fan_in, width, bias=False)
+        nn.init.xavier_uniform_(linear.weight, gain=2**0.5, generator=generator)
+        layers += [parametrized(linear), *([NORMS[method.norm](width)] if method.norm else []), nn.ReLU()]
+        layers += [nn.Dropout(method.dropout)] if method.dropout else []
+    network = nn.Sequential(*layers, parametrized(nn.Linear(width, 10, bias=False)))
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-6)
+    x = torch.rand(batch, features, generator=generator)
+    y = torch.randint(10, (batch,), generator=generator)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        nn.functional.cross_entropy(network(x), y).backward()
+        if method.clip is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), method.clip)
+        optimizer.step()
+
+    return step
 
 
 def training_step(task: dict, *, seeds: int = 10, steps: int = 14, rounds: int = 4) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """Gradients on their way back through random networks: their energy, its growth per layer, and where it overflows."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,8 +12,20 @@ from utils.chains.gradients import gradient_energies
 from utils.chains.linear import batch_norm
 from utils.networks.layers import BatchNorm
 from utils.seeding import generator_for
+from utils.theory.backprop import gradient_growth, overflow_depth, relu_gradient_growth
 
-__all__ = ["NETWORKS", "energies", "growth", "growths", "overflow_layers", "torch_bn"]
+__all__ = [
+    "NETWORKS",
+    "Overflow",
+    "energies",
+    "energies_back",
+    "growth",
+    "growths",
+    "median_growths",
+    "overflow_layers",
+    "overflows",
+    "torch_bn",
+]
 
 
 def torch_bn(count: int, width: int, eps: float = 1e-5) -> BatchNorm:
@@ -112,6 +125,34 @@ def _side_by_side(layers: list[Callable], sizes: list[int]) -> Callable:
     return lambda x: torch.cat([layer(part) for layer, part in zip(layers, x.split(sizes, -1), strict=True)], -1)
 
 
+def energies_back(
+    networks: Iterable[tuple], width: int, weights: str, count: int, *, layers: int, key: tuple
+) -> dict[tuple, np.ndarray]:
+    """Gradient energies over the output's, 0, 1, … layers back, in networks so deep that they have forgotten the batch.
+
+    Parameters
+    ----------
+    networks, width, count, key
+        As :func:`energies` takes them.
+    weights : str
+        To :func:`utils.chains.gradients.gradient_energies`.
+    layers : int
+        Depth beyond 12 widths.
+
+    Returns
+    -------
+    dict of tuple to ndarray, shape (12 width + layers + 1, count)
+        For each of ``networks``.
+
+    Examples
+    --------
+    >>> energies_back([("paper", 8)], 8, "haar", 2, layers=4, key=(0, "example"))["paper", 8].shape
+    (101, 2)
+    """
+    found = energies(networks, width, 12 * width + layers, count, key=key, weights=weights)
+    return {network: energy[::-1] / energy[-1] for network, energy in found.items()}
+
+
 def growth(
     networks: Iterable[tuple], width: int, count: int, *, layers: int, settle: int | None = None, **options: object
 ) -> dict[tuple, np.ndarray]:
@@ -172,6 +213,104 @@ def growths(settings: Iterable[tuple[str, int, int]], count: Mapping[int, int], 
     for width in dict.fromkeys(width for *_, width in settings):
         here = growth([(*one,) for *one, at in settings if at == width], width, count[width], **options)
         found |= {(*network, width): x.mean(0) for network, x in here.items()}
+    return found
+
+
+def median_growths(
+    sizes: Iterable[int], widths: Sequence[int], groups: int, *, key: tuple, **options: object
+) -> dict[int, np.ndarray]:
+    """Median growth in networks with the paper's BN, by width and group of networks; narrow networks come in larger groups.
+
+    Parameters
+    ----------
+    sizes : iterable of int
+        Samples in a batch, n; those of one width have the same weights.
+    widths : sequence of int
+    groups : int
+    key, **options
+        To :func:`growth`.
+
+    Returns
+    -------
+    dict of int to ndarray, shape (len(widths), groups)
+        By n.
+
+    Examples
+    --------
+    >>> median_growths((2, 3), (64, 128), 4, layers=3, key=(0, "example"))[3].shape
+    (2, 4)
+    """
+    sizes = list(sizes)
+    medians = {n: np.empty((len(widths), groups)) for n in sizes}
+    for i, d in enumerate(widths):
+        found = growth([("paper", n) for n in sizes], d, groups * max(2, 128 // d), key=key, **options)
+        for (_, n), x in found.items():
+            medians[n][i] = np.median(x.reshape(len(x), groups, -1), axis=(0, 2))
+    return medians
+
+
+class Overflow(NamedTuple):
+    """A network whose gradient is followed until it overflows.
+
+    Attributes
+    ----------
+    kind : str
+        A key of :data:`NETWORKS`.
+    n, width : int
+    dtype : torch.dtype
+    scale : float
+        Of the loss.
+
+    Examples
+    --------
+    >>> str(Overflow("relu", 128, 64, torch.float16))
+    'ReLU, n = 128, width 64, float16'
+    """
+
+    kind: str
+    n: int
+    width: int
+    dtype: torch.dtype
+    scale: float = 1.0
+
+    def __str__(self) -> str:
+        activation, scaled = "ReLU, " * (self.kind == "relu"), ", scaled" * (self.scale != 1)
+        return f"{activation}n = {self.n}, width {self.width}, {str(self.dtype).removeprefix('torch.')}{scaled}"
+
+    def predicted(self, rate: float | None = None) -> float:
+        """Layers to overflow, from the growth of the network at hand or another rate."""
+        own = relu_gradient_growth() if self.kind == "relu" else gradient_growth(self.n)
+        return overflow_depth(rate or own, largest=torch.finfo(self.dtype).max / self.scale)
+
+
+def overflows(settings: Iterable[Overflow], count: int, *, key: tuple) -> dict[Overflow, np.ndarray]:
+    """Layers back from the output at which a gradient's entry is no longer finite, in networks a quarter deeper than predicted.
+
+    Parameters
+    ----------
+    settings : iterable of Overflow
+        Those of one width and precision have the same weights.
+    count : int
+        Networks of each; twice as many in half precision.
+    key : tuple
+        Begins the name of the stream.
+
+    Returns
+    -------
+    dict of Overflow to ndarray of int, shape (count,)
+
+    Examples
+    --------
+    >>> half = Overflow("paper", 4, 32, torch.float16)
+    >>> overflows([half], 3, key=(0, "example"))[half].shape
+    (6,)
+    """
+    settings, found = list(settings), {}
+    for d, dtype in dict.fromkeys((s.width, s.dtype) for s in settings):
+        here = {(s.kind, s.n, s.scale): s for s in settings if (s.width, s.dtype) == (d, dtype)}
+        many = 2 * count if dtype == torch.float16 else count
+        energy = energies(here, d, int(1.25 * max(s.predicted() for s in here.values())), many, key=key, dtype=dtype)
+        found |= {here[network]: overflow_layers(one) for network, one in energy.items()}
     return found
 
 

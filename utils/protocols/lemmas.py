@@ -67,6 +67,15 @@ AVERAGE_STARTS: dict[str, Callable[[int], list[float]]] = {
 def spectra(n: int) -> dict[str, Tensor]:
     """Where one layer starts, by name: eigenvalues in descending order, summing to one.
 
+    Parameters
+    ----------
+    n : int
+
+    Returns
+    -------
+    dict of str to Tensor, shape (n,)
+        float64.
+
     Examples
     --------
     >>> spectra(3)["geometric"].round(decimals=2).tolist()
@@ -230,7 +239,7 @@ def distances(layers: Iterable[tuple], share: float | None = None, power: int = 
     layers : iterable of tuple
         As :func:`from_spectrum` returns them.
     share : float, optional
-        Of the sharper bound, which stands beside it; 1 does by default, the lemma's own.
+        Of the sharper bound, to compare with; by default the lemma's own, 1.
     power : int
 
     Returns
@@ -459,6 +468,7 @@ def equation_15(lam: Tensor, upper: float, exponent: float) -> float:
 
     Examples
     --------
+    >>> from utils.theory.limits import infinite_width_map
     >>> lam = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
     >>> round(equation_15(lam, 1e6, -0.5) * 0.1, 4) == round(float(infinite_width_map(lam)[-1]), 4)
     True

@@ -17,8 +17,10 @@ from utils.theory.limits import expected_square_gap, gap_floor, local_rate, spec
 from utils.theory.stationary import (
     conditional_w2,
     critical_width,
+    dimension_of_gap,
     floor_dimension,
     gaussian_limit_covariance,
+    least_eigenvalue,
     matched_dimension,
     mean_least_eigenvalue,
     mean_square_gap,
@@ -29,6 +31,7 @@ from utils.theory.stationary import (
 
 __all__ = [
     "activated_spectra",
+    "beside_centered_law",
     "beside_law",
     "beside_limit",
     "beside_quarters",
@@ -273,6 +276,43 @@ def beside_law(n: int, width: int, lam: Tensor) -> dict[str, object]:
     }
     shown = {what: "–" if law is None else f"{law:.3f} ({seen:.3f})" for what, (law, seen) in pairs.items()}
     return {"n": n, "width": f"{width:,}", "c": f"{spectral_ratio(n, width):.3f}"} | shown
+
+
+def beside_centered_law(n: int, width: int, found: Mapping[str, Tensor]) -> dict[str, object]:
+    """What :func:`activated_spectra` found beside the law of linear networks: a row of a table.
+
+    Parameters
+    ----------
+    n, width : int
+    found : mapping of str to Tensor, shape (layers, runs, n − 1)
+
+    Returns
+    -------
+    dict of str to object
+        The least eigenvalue, of the law and by activation; then, by activation, the degrees of freedom that the gap amounts to
+        over d/n: means over networks ± two standard errors.
+
+    Examples
+    --------
+    >>> setting = {"runs": 3, "depth": 8, "count": 2, "generator": torch.Generator().manual_seed(0)}
+    >>> list(beside_centered_law(6, 64, activated_spectra(6, 64, {"ReLU": torch.relu}, **setting)))[-2:]
+    ['least, ReLU', 'ν/(d/n), ReLU']
+    """
+    critical = critical_width(n, centered=True)
+    lost = width < critical
+    model = "rank is lost" if lost else f"{least_eigenvalue(n, width, centered=True) * (n - 1):.2f}"
+    row = {"n": n, "width": width, "critical width": f"{critical:,.0f}", "model": model}
+    for name, lam in found.items():
+        row[f"least, {name}"] = _mean_and_two_errors(lam[..., -1].mean(0))
+    for name, lam in found.items():
+        square = ((lam - 1) / (n - 1)).square().sum(-1).mean(0)
+        freedom = torch.tensor([dimension_of_gap(n - 1, x) * n / width for x in square.tolist()])
+        row[f"ν/(d/n), {name}"] = _mean_and_two_errors(freedom)
+    return row
+
+
+def _mean_and_two_errors(x: Tensor) -> str:
+    return f"{x.mean():.2g} ± {2 * x.std() / len(x) ** 0.5:.1g}" if x.mean() > 1e-12 else "< 1e-12"
 
 
 def wishart_quarters(n: int, freedom: float, generator: torch.Generator, *, count: int = 500) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A chain followed layer by layer, and what a bound along it is compared with."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -10,8 +11,20 @@ from utils.metrics import orthogonality_gap
 from utils.seeding import checked_generator, generator_for
 from utils.stats.measurement import Measurement
 from utils.theory.bounds import largest_gap, theorem1_bound
+from utils.theory.limits import infinite_width_map
 
-__all__ = ["bounded_by_theorem1", "contraction", "figure2b", "follow", "least_so_far", "perturbations", "trajectory"]
+__all__ = [
+    "bounded_at_infinite_width",
+    "bounded_by_theorem1",
+    "contraction",
+    "figure2b",
+    "follow",
+    "least_so_far",
+    "log_ratio",
+    "perturbations",
+    "secant",
+    "trajectory",
+]
 
 
 def trajectory(chain: Iterable[Tensor], *metrics: Callable[[Tensor], Tensor]) -> np.ndarray | tuple[np.ndarray, ...]:
@@ -177,6 +190,50 @@ def contraction(
     return (response / (2 * size / n * direction.square().sum((-2, -1)))).numpy()
 
 
+def secant(n: int, size: float, *, generator: torch.Generator) -> float:
+    """What :func:`contraction` is at infinite width: the mean over 20 directions.
+
+    Parameters
+    ----------
+    n : int
+    size : float
+        Of the perturbation, relative to 1/n, in (0, 1).
+    generator : torch.Generator
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(secant(4, 0.01, generator=torch.Generator().manual_seed(0)), 4)  # n/(n + 2) of small ones
+    0.6667
+    """
+    step = size / n * torch.linalg.eigvalsh(perturbations(20, n, generator))
+    change = infinite_width_map(1 / n + step) - infinite_width_map(1 / n - step)
+    return float(((change * step).sum(-1) / (2 * step.square().sum(-1))).mean())
+
+
+def log_ratio(h: Tensor) -> Tensor:
+    """log(‖h₂‖² sin²θ / ‖h₁‖²) of two samples, from a square root of their Gram matrix: its determinant is ‖h₁‖ ‖h₂‖ sin θ.
+
+    Parameters
+    ----------
+    h : Tensor, shape (..., 2, 2)
+
+    Returns
+    -------
+    Tensor, shape (...)
+
+    Examples
+    --------
+    >>> log_ratio(torch.tensor([[1.0, 5.0], [0.0, 1.0]])).abs()
+    tensor(0.)
+    """
+    area = h[..., 0, 0] * h[..., 1, 1] - h[..., 0, 1] * h[..., 1, 0]
+    return 2 * area.abs().log() - 2 * h[..., 0].square().sum(-1).log()
+
+
 def least_so_far(least: np.ndarray, first: float) -> np.ndarray:
     """Smallest value that any run has met up to each layer, the λ of Theorem 1.
 
@@ -261,3 +318,30 @@ def bounded_by_theorem1(
         )
         for layer in range(2, len(gap) + 1)
     ]
+
+
+def bounded_at_infinite_width(paths: Mapping[int, np.ndarray], bound: Callable | None = None) -> list[Measurement]:
+    """Gap and bound of :func:`bounded_by_theorem1`, both computed; without layers where the gap drowns in rounding, below 1e-13.
+
+    Parameters
+    ----------
+    paths : mapping of int to ndarray, shape (layers + 1, n)
+        Spectra at layers 0, 1, … by n, see :func:`utils.theory.limits.infinite_width_path`.
+    bound : callable, optional
+        As for :func:`bounded_by_theorem1`.
+
+    Returns
+    -------
+    list of Measurement
+
+    Examples
+    --------
+    >>> len(bounded_at_infinite_width({2: np.array([[0.6, 0.4], [0.55, 0.45], [0.52, 0.48], [0.5, 0.5]])}))
+    1
+    """
+    found = []
+    for n, lam in paths.items():
+        gap, least = np.linalg.norm(lam - 1 / n, axis=-1), lam.min(-1, keepdims=True)
+        setting = {"n": n, "width": math.inf, "bound": bound, "error": 1e-15}
+        found += bounded_by_theorem1(f"n = {n}", gap[1:], least[1:], least[0], **setting)
+    return [m for m in found if m.samples > 1e-13]

@@ -7,9 +7,10 @@ import ot
 import torch
 from torch import Tensor
 
-from utils.chains.linear import wishart_root
+from utils.chains.linear import bn_chain, wishart_root
+from utils.protocols.stationary import start
 
-__all__ = ["debiased", "singular_values", "squared_transport"]
+__all__ = ["debiased", "gaussian_singular_values", "mixture_singular_values", "singular_values", "squared_transport"]
 
 
 def singular_values(root: Tensor, width: int, generator: torch.Generator) -> np.ndarray:
@@ -36,6 +37,49 @@ def singular_values(root: Tensor, width: int, generator: torch.Generator) -> np.
     return (
         torch.linalg.svdvals(wishart_root(root.shape, width=width, generator=generator) @ root) / math.sqrt(width)
     ).numpy()
+
+
+def mixture_singular_values(count: int, n: int, width: int, generator: torch.Generator) -> np.ndarray:
+    """:func:`singular_values` of WH where each H is a layer of its own network, in the stationary state.
+
+    Parameters
+    ----------
+    count, n, width : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    ndarray, shape (count, n)
+
+    Examples
+    --------
+    >>> mixture_singular_values(5, 2, 64, torch.Generator().manual_seed(0)).shape
+    (5, 2)
+    """
+    h = start(count, n, width, generator)
+    *_, root = bn_chain(h, width=width, depth=2 + n // 2, generator=generator, draws=torch.float32)
+    return singular_values(root, width, generator)
+
+
+def gaussian_singular_values(count: int, n: int, width: int, generator: torch.Generator) -> np.ndarray:
+    """:func:`singular_values` of G/√n, a Gaussian matrix: what the mixture tends to.
+
+    Parameters
+    ----------
+    count, n, width : int
+    generator : torch.Generator
+
+    Returns
+    -------
+    ndarray, shape (count, n)
+
+    Examples
+    --------
+    >>> gaussian_singular_values(5, 2, 64, torch.Generator().manual_seed(0)).shape
+    (5, 2)
+    """
+    root = torch.eye(n, dtype=torch.float64).expand(count, n, n) / math.sqrt(n)
+    return singular_values(root, width, generator)
 
 
 def squared_transport(a: np.ndarray, b: np.ndarray) -> float:

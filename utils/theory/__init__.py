@@ -34,6 +34,7 @@ from utils.theory.limits import (
     mean_inverse_square,
     mixture_ratio,
     spectral_gap,
+    stationary_w2,
     vanilla_drift,
 )
 from utils.theory.stationary import (

@@ -16,6 +16,7 @@ __all__ = [
     "theorem1_bound_printed",
     "theorem1_bound_sharp",
     "theorem1_least_width",
+    "theorem1_stationary_width",
     "theorem5_bound",
 ]
 

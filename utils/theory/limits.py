@@ -16,6 +16,7 @@ __all__ = [
     "mean_inverse_square",
     "mixture_ratio",
     "spectral_gap",
+    "stationary_w2",
     "vanilla_drift",
 ]
 
@@ -280,6 +281,17 @@ def spectral_gap(lam: Tensor) -> Tensor:
     tensor(0.7071)
     """
     return torch.linalg.vector_norm(lam - 1 / lam.shape[-1], dim=-1)
+
+
+def stationary_w2(batch_size: int, width: float) -> float:
+    """Stationary mean of the squared Wasserstein-2 distance to a Gaussian, conditional on the weights before: n/4 times that of V².
+
+    Examples
+    --------
+    >>> round(stationary_w2(4, 1024), 6) == round(gap_floor(4, 1024) ** 2, 6)
+    True
+    """
+    return batch_size / 4 * gap_floor(batch_size, width) ** 2
 
 
 def vanilla_drift(width: int) -> float:
