@@ -132,12 +132,14 @@ def energies_back(
 
     Parameters
     ----------
-    networks, width, count, key
+    networks, width
         As :func:`energies` takes them.
     weights : str
-        To :func:`utils.chains.gradients.gradient_energies`.
+        As :func:`utils.chains.gradients.gradient_energies` takes them.
+    count : int
     layers : int
         Depth beyond 12 widths.
+    key : tuple
 
     Returns
     -------
