@@ -1,6 +1,7 @@
 """A grid of trials on CIFAR-10 that is no notebook's: ``python -m utils.experiments.long_run NAME --width … --arms … …``
 
-It takes hours, can be stopped and started again, and keeps its tables as :mod:`utils.experiments.archive` does.
+It takes hours, can be stopped and started again, and keeps the tables of what has finished, as
+:mod:`utils.experiments.archive` does, each time that as many trials as there are processes have ended.
 """
 
 import argparse
@@ -8,6 +9,7 @@ import math
 import sys
 from pathlib import Path
 
+import joblib
 import pandas as pd
 
 from utils.experiments.archive import Table, keep
@@ -44,7 +46,13 @@ def _run(options: argparse.Namespace) -> Path:
         for arm in options.arms
     ]
     code = made_by(Path(__file__))  # as it is when it starts
-    table = sweep(trial, grid, jobs=1 if options.device == "cuda" else None, description=options.name)
+    jobs = 1 if options.device == "cuda" else joblib.cpu_count()
+    for done in range(jobs, len(grid) + jobs, jobs):
+        folder = _kept(sweep(trial, grid[:done], jobs=jobs, description=options.name), options, code)
+    return folder
+
+
+def _kept(table: pd.DataFrame, options: argparse.Namespace, code: dict) -> Path:
     curves = [
         {"arm": row.arm, "depth": row.depth, "seed": row.seed, "epoch": epoch, "loss": loss, "gap_before": before, "gap_after": after}
         for row in table.itertuples()
