@@ -1,6 +1,6 @@
 """SGD runs compared: a learning rate for each arm and depth, then the comparison on other seeds; loss against depth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,19 @@ from utils.experiments.trial import trial
 from utils.plotting import look
 from utils.stats.comparison import CHANCE, best_rates, paired, score
 from utils.stats.intervals import mean_and_interval
-from utils.stats.text import interval
+from utils.stats.text import interval, number
 
-__all__ = ["by_depth", "by_step", "chance_line", "said", "trials", "tuned_trials"]
+__all__ = [
+    "by_depth",
+    "by_measure",
+    "by_step",
+    "chance_line",
+    "effects",
+    "in_numbers",
+    "said",
+    "trials",
+    "tuned_trials",
+]
 
 #: What :class:`sklearn.model_selection.ParameterGrid` takes: lists of values to combine, or several such dicts in order.
 Grid = dict[str, list] | list[dict[str, list]]
@@ -134,6 +144,104 @@ def by_depth(axis, table: pd.DataFrame, arm: str, column: str = "score", *, log:
     low = np.maximum(low, mean / 4) if log else low
     style = look(arm) | {"markersize": 5, "capsize": 2}
     axis.errorbar(at, mean, [mean - low, high - mean], **style | line)
+
+
+def by_measure(axis, table: pd.DataFrame, arms: Iterable[str], column: str, **line) -> None:
+    """Mean losses of several arms against the mean of a measure, with 95 % intervals over the seeds.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    table : DataFrame
+        As :func:`trials` returns it, of one depth; arms that are not in it are left out.
+    arms : iterable of str
+        In the order in which the line joins them.
+    column : str
+        The measure.
+    **line
+        To ``axis.errorbar``.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> runs = pd.DataFrame({"arm": ["a", "a", "b", "b"], "gap": [0.25, 0.75, 1.0, 1.0], "score": [1.0, 2.0, 3.0, 4.0]})
+    >>> axis = plt.figure().subplots()
+    >>> by_measure(axis, runs, ["a", "b"], "gap", label="measured")
+    >>> axis.lines[0].get_xydata().tolist()
+    [[0.5, 1.5], [1.0, 3.5]]
+    >>> plt.close()
+    """
+    groups = [table[table.arm == arm] for arm in arms if (table.arm == arm).any()]
+    mean, low, high = np.array([mean_and_interval(rows.score) for rows in groups]).T
+    at = [rows[column].mean() for rows in groups]
+    axis.errorbar(at, mean, [mean - low, high - mean], **{"markersize": 5, "capsize": 2} | line)
+
+
+def effects(tables: dict[str, pd.DataFrame], pairs: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
+    """What changes of an arm do to the final loss, a row a change: mean and interval of paired differences.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        Runs of one depth, as :func:`trials` returns them, by the name of their column.
+    pairs : dict of str to (str, str)
+        What is changed, to the arm that has it and the arm that has not.
+
+    Returns
+    -------
+    list of dict
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"arm": ["a", "a", "b", "b"], "seed": [0, 1, 0, 1], "score": [1.0, 2.0, 0.5, 1.5]})
+    >>> [row] = effects({"digits": runs}, {"more": ("a", "b")})
+    >>> row["digits"].replace("\N{NO-BREAK SPACE}", " ")
+    '0.50 [0.50, 0.50]'
+    """
+    return [
+        {"change": what}
+        | {
+            name: interval(paired(table, "score", arm=a) - paired(table, "score", arm=b))
+            for name, table in tables.items()
+        }
+        for what, (a, b) in pairs.items()
+    ]
+
+
+def in_numbers(runs: pd.DataFrame, label: str) -> dict[str, str]:
+    """An arm's row of a table for readers: loss, accuracy, and what was measured at the start.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Of one arm and depth, as :func:`trials` returns them.
+    label : str
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({
+    ...     "score": [1.0, 2.0], "learning_rate": 0.1, "diverged": -1, "accuracy": 0.5, "gap_before": 0.25, "gap_after": 0.5,
+    ...     "curve_gap_after": [[0.5, 0.75]] * 2, "passing": 0.5, "gradient": 12.0,
+    ... })
+    >>> in_numbers(runs, "BN")["gap before / after"].replace("\N{NO-BREAK SPACE}", " ")
+    '0.25 / 0.50'
+    """
+    mean, low, high = mean_and_interval(runs.score)
+    return {
+        "arm": label,
+        "best rate": f"{runs.learning_rate.iloc[0]:g}",
+        "loss": f"{mean:.2f}\u00a0±\u00a0{(high - low) / 2:.2f}",
+        "diverged": f"{(runs.diverged >= 0).sum()}/{len(runs)}",
+        "held-out accuracy": f"{runs.accuracy.mean():.0%}",
+        "gap before / after": f"{runs.gap_before.mean():.2f}\u00a0/\u00a0{runs.gap_after.mean():.2f}",
+        "gap after, trained": f"{np.mean([curve[-1] for curve in runs.curve_gap_after]):.2f}",
+        "passes ReLU": f"{runs.passing.mean():.0%}",
+        "gradient norm": number(float(f"{runs.gradient.median():.2g}")),
+    }
 
 
 def by_step(axis, runs: pd.DataFrame, column: str = "curve_loss", *, color, **line) -> None:
