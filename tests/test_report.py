@@ -305,6 +305,26 @@ def test_the_error_budget_adds_up_and_counts_are_those_of_the_records():
     )
 
 
+def test_findings_have_the_numbers_scope_and_limit_of_their_records_and_name_registered_claims():
+    told = report.findings([record("rate", limit="near it"), record("thm1", "refuted")])
+    number = display.measured(record())
+    assert number in told and display.scope(record()) in told and "near it" in told
+    cards = [f"claim-{name}" for name in ("rate", "thm1")]
+    assert [link["href"].partition("#")[2] for link in BeautifulSoup(told, "html.parser")("a")] == cards
+    assert told.count("\n1. ") + told.startswith("1. ") == 1, "findings without a record are left out"
+    template = (report.TEMPLATES / "findings.md.j2").read_text()
+    named = {name for names in re.findall(r"\"([^\"]*)\"\) -", template) for name in names.split(", ")}
+    assert named and named <= set(registry())
+
+
+def test_how_to_cite_is_what_the_citation_file_says():
+    said = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    told = report.citation(said)
+    for value in (said["title"], said["version"], said["references"][0]["title"], "Daneshmand, Hadi and Joudaki, Amir"):
+        assert value in told
+    assert "9.9.9" in report.citation(said | {"version": "9.9.9"})
+
+
 # How this copy was made.
 
 

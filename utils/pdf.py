@@ -16,9 +16,10 @@ __all__ = ["main", "one_page", "pages"]
 
 HTML = ROOT / "_build" / "html"
 NAME = "companion.pdf"
-# What is only for a screen: handles, code that is folded away, and the explorer, which runs in the page.
+# What is only for a screen: handles, code that is folded away, and what computes in the page.
 SCREEN = (
-    "script, dialog, button, input, select, canvas, .headerlink, .prev-next-area, details.hide, .cell_input, #explorer"
+    "script, dialog, button, input, select, canvas, .headerlink, .prev-next-area, details.hide, .cell_input, #explorer, "
+    "#trainer, #cloud"
 )
 TITLE = "Batch normalization orthogonalizes: a companion"
 LOOK = """

@@ -140,16 +140,16 @@ function companionSampler() {
     return result;
   }
 
-  /** Eigenvalues of L Lᵀ, decreasing, sum 1: singular values of L by one-sided Jacobi rotations of its columns. */
-  function spectrum(l, n) {
-    const u = Array.from({ length: n }, (_, j) => Float64Array.from({ length: n }, (_, i) => l[i * n + j]));
+  /** Columns turned in place until they are orthogonal (one-sided Jacobi): singular values times left singular vectors. */
+  function orthogonalized(u) {
+    const n = u.length, size = u[0].length;
     for (let sweep = 0, turned = true; turned && sweep < 40; sweep++) {
       turned = false;
       for (let p = 0; p < n - 1; p++) {
         for (let q = p + 1; q < n; q++) {
           const x = u[p], y = u[q];
           let xx = 0, yy = 0, xy = 0;
-          for (let i = 0; i < n; i++) {
+          for (let i = 0; i < size; i++) {
             xx += x[i] * x[i];
             yy += y[i] * y[i];
             xy += x[i] * y[i];
@@ -159,7 +159,7 @@ function companionSampler() {
           const zeta = (yy - xx) / (2 * xy);
           const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.hypot(1, zeta));
           const c = 1 / Math.hypot(1, t), s = c * t;
-          for (let i = 0; i < n; i++) {
+          for (let i = 0; i < size; i++) {
             const old = x[i];
             x[i] = c * old - s * y[i];
             y[i] = s * old + c * y[i];
@@ -167,7 +167,15 @@ function companionSampler() {
         }
       }
     }
-    const lam = u.map((x) => x.reduce((sum, v) => sum + v * v, 0)).sort((a, b) => b - a);
+    return u;
+  }
+
+  /** The columns of L, one array each. */
+  const columnsOf = (l, n) => Array.from({ length: n }, (_, j) => Float64Array.from({ length: n }, (_, i) => l[i * n + j]));
+
+  /** Eigenvalues of L Lᵀ, decreasing, sum 1. */
+  function spectrum(l, n) {
+    const lam = orthogonalized(columnsOf(l, n)).map((x) => x.reduce((sum, v) => sum + v * v, 0)).sort((a, b) => b - a);
     const sum = lam.reduce((a, b) => a + b, 0);
     return lam.map((x) => x / sum);
   }
@@ -285,8 +293,8 @@ function companionSampler() {
   }
 
   return {
-    bnLayer, centered, cholesky, criticalWidth, floor, gap, generator, infiniteWidthMap, largestGap, marchenkoPastur,
-    product, root, spectrum, start, survivingRank, theorem1, unit, vanillaLayer,
+    bnLayer, centered, cholesky, columnsOf, criticalWidth, floor, gap, generator, infiniteWidthMap, largestGap, marchenkoPastur,
+    orthogonalized, product, root, spectrum, start, survivingRank, theorem1, unit, vanillaLayer,
   };
 }
 

@@ -3,39 +3,23 @@
 (function () {
   "use strict";
   const sampler = companionSampler();
-  const page = document.getElementById("explorer");
-  const find = (name) => page.querySelector(`[data-part="${name}"]`);
-
-  // ---------------------------------------------------------------- the setting
-  // Whole numbers with their ranges; on a slider, equal steps are equal factors.
+  // Whole numbers with their ranges; a batch wider than the network cannot be orthogonal.
   const KNOBS = {
-    n: { from: 2, to: 32, start: 8 },
-    d: { from: 2, to: 1e6, start: 1000 },
-    depth: { from: 2, to: 500, start: 30 },
-    runs: { from: 1, to: 20, start: 10 },
+    n: { label: "batch size", from: 2, to: 32, start: 8, whole: true },
+    d: { label: "width", from: ({ n }) => n, low: 2, to: 1e6, start: 1000, whole: true, log: true },
+    depth: { label: "depth", from: 2, to: 500, start: 30, whole: true, log: true },
+    runs: { label: "number of networks", from: 1, to: 20, start: 10, whole: true },
+    seed: { label: "seed", from: 0, to: 2 ** 31 - 1, start: 1, whole: true },
   };
   const STARTS = ["digits", "parallel", "near", "rankone", "mild", "orthogonal"];
-  const whole = (text, from, to, otherwise) => {
-    const value = Math.round(Number(text));
-    return text === "" || Number.isNaN(value) ? otherwise : Math.min(Math.max(value, from), to);
-  };
+  const shared = interactivePage("explorer", KNOBS, [...STARTS, "centered"]);
+  const { color, digits, fill, find, number, page, plot, power, say } = shared;
 
-  /**
-   * Setting from an address's fragment such as #n8-d1000-depth30-runs10-digits-centered-seed1 (plain words, since the theme
-   * reads fragments as selectors); what is missing or nonsense gets its default, what is out of range the nearest.
-   */
+  // ---------------------------------------------------------------- the setting
   function parse(fragment) {
-    const words = fragment.replace(/^#/, "").split("-");
-    const given = (name) => words.map((word) => word.match(`^${name}(\\d+)$`)).find(Boolean)?.[1] ?? "";
-    const setting = {};
-    for (const [name, knob] of Object.entries(KNOBS)) {
-      setting[name] = whole(given(name), knob.from, knob.to, knob.start);
-    }
-    setting.d = Math.max(setting.d, setting.n); // a batch wider than the network cannot be orthogonal
-    setting.start = words.find((word) => STARTS.includes(word)) ?? STARTS[0];
-    setting.centered = words.includes("centered");
-    setting.seed = whole(given("seed"), 0, 2 ** 31 - 1, 1);
-    return setting;
+    const { numbers, chosen, remarks } = shared.parse(fragment);
+    const start = chosen.find((word) => STARTS.includes(word)) ?? STARTS[0];
+    return { ...numbers, start, centered: chosen.includes("centered"), remarks };
   }
   const fragment = (s) =>
     `#n${s.n}-d${s.d}-depth${s.depth}-runs${s.runs}-${s.start}${s.centered ? "-centered" : ""}-seed${s.seed}`;
@@ -43,36 +27,22 @@
   let setting = parse(location.hash);
 
   // ---------------------------------------------------------------- words
-  const number = (x) => x.toLocaleString("en");
-  const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
-  const power = (k) => "10" + [...String(k)].map((c) => SUPERSCRIPT[c]).join("");
-  function digits(x) {
-    if (x === 0) return "0";
-    if (x >= 1e-3 && x < 1e4) return String(Number(x.toPrecision(3)));
-    const k = Math.floor(Math.log10(x));
-    return `${(x / 10 ** k).toFixed(1)}·${power(k)}`;
-  }
   const decades = (x) => Math.log10(Math.max(x, 1e-300)); // smaller ones than doubles hold are drawn there
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
   const clean = (gap) => (gap < 1e-14 ? 0 : gap); // rounding of a batch that is orthogonal
   const rms = (values) => Math.sqrt(mean(values.map((x) => x * x)));
-  /** Quantile by linear interpolation, as NumPy's. */
-  function quantile(values, share) {
-    const sorted = [...values].sort((a, b) => a - b), at = share * (sorted.length - 1), low = Math.floor(at);
-    return sorted[low] + (at - low) * (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low]);
-  }
-
   /** The plot in words: what is seen, against the floor, Theorem 1 and the critical width. */
   function summary() {
     const { n, d, centered } = state.of, depth = state.gaps.length - 1;
     const last = rms(state.gaps[depth]), floor = sampler.floor(n, d, centered), runs = state.gaps[0].length;
     const dimensions = centered ? n - 1 : n, critical = sampler.criticalWidth(dimensions);
-    const words = [
+    const words = state.stopped ? [`Stopped at layer ${depth} of ${state.of.depth}.`] : [];
+    words.push(
       `With batch normalization the gap of ${n} samples goes from ${digits(state.gaps[0][0])} to ${digits(last)} in ` +
         `${depth} layers of width ${number(d)}` + (runs > 1 ? ` (root mean square of ${runs} networks)` : "") + ": " +
         `${(last / floor).toFixed(2)} times the floor, ${digits(floor)}.`,
       `Without it the gap is ${digits(rms(state.plain[depth]))}.`,
-    ];
+    );
     if (centered) {
       words.push(
         `Centering takes one dimension away, so the gap cannot fall below ${digits(1 / Math.sqrt(n * (n - 1)))}; ` +
@@ -109,34 +79,6 @@
   let state = { of: setting, lowest: 1, leastLowest: 0.3 };
 
   // ---------------------------------------------------------------- plots
-  // The colors of utils/plotting/style.py; theory is drawn in the page's text color, so that it is seen in dark mode too.
-  const style = (name) => getComputedStyle(page).getPropertyValue(name).trim();
-  const ink = () => style("--explorer-ink");
-  const COLORS = {
-    bn: () => style("--explorer-bn"), vanilla: () => style("--explorer-vanilla"), bound: () => style("--explorer-bound"),
-    bnBand: () => style("--explorer-bn") + style("--explorer-band"), vanillaBand: () => style("--explorer-vanilla") + style("--explorer-band"),
-  };
-
-  function plot(parent, height, lines, bands, y, ticks, { x, incrs, cursor, hooks } = {}) {
-    const axis = (extra) => ({
-      stroke: ink, grid: { stroke: () => style("--explorer-grid"), width: 1 }, ticks: { show: false },
-      font: "13px system-ui, sans-serif", ...extra,
-    });
-    const options = {
-      width: parent.clientWidth, height, legend: { show: false },
-      cursor: cursor ?? { drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: x ?? { time: false, range: () => [0, state.of.depth] }, y },
-      axes: [
-        axis({ size: 28, incrs: incrs ?? [1, 2, 5, 10, 20, 50, 100] }),
-        axis({ size: 54, ...ticks }),
-      ],
-      series: [{}, ...lines.map((line) => ({ points: { show: false }, spanGaps: false, ...line }))],
-      bands,
-      hooks: hooks ?? { setCursor: [(u) => hover(u.cursor.idx)] },
-      padding: [8, 12, 0, 0],
-    };
-    return new uPlot(options, [[0], ...lines.map(() => [null])], parent);
-  }
   const label = (x) => (x > 9e-4 && x < 1e3 ? String(Number(x.toPrecision(1))) : power(Math.round(Math.log10(x))));
   /** Grid lines of a logarithmic axis, at 1, 2, …, 9 times powers of ten (uPlot's own need limits of that kind). */
   function splits(_, axis, low, high) {
@@ -152,38 +94,40 @@
     const shown = wide < 1.2 ? [1, 2, 3, 5, 7] : wide < 2.5 ? [1, 2, 5] : [1];
     return at.map((x) => (shown.includes(Math.round(x / 10 ** Math.floor(Math.log10(x * 1.0001)))) ? label(x) : ""));
   }
-  const hidden = { stroke: "transparent", width: 0 };
-  const gapPlot = plot(
-    find("gap"), 330,
-    [
-      hidden, hidden, { stroke: COLORS.vanilla, width: 2 },
-      hidden, hidden, { stroke: COLORS.bn, width: 2.5 },
-      { stroke: ink, width: 1.5, dash: [7, 4] }, { stroke: ink, width: 1.5, dash: [2, 3] }, { stroke: COLORS.bound, width: 2.5, dash: [12, 3, 3, 3] },
+  const hidden = { stroke: "transparent", width: 0 }, layers = () => [0, state.of.depth];
+  const theory = { stroke: color("ink"), width: 1.5, dash: [7, 4] };
+  const gapPlot = plot("gap", 330, {
+    lines: [
+      hidden, hidden, { stroke: color("vanilla"), width: 2 },
+      hidden, hidden, { stroke: color("bn"), width: 2.5 },
+      theory, { ...theory, dash: [2, 3] }, { stroke: color("bound"), width: 2.5, dash: [12, 3, 3, 3] },
     ],
-    [{ series: [1, 2], fill: COLORS.vanillaBand }, { series: [4, 5], fill: COLORS.bnBand }],
-    { distr: 3, range: () => [Math.min(state.lowest, sampler.floor(state.of.n, state.of.d, state.of.centered)) * 0.6, 1.2] },
-    { splits, values: labels, filter: (_, at) => at },
-  );
+    bands: [{ series: [1, 2], fill: color("vanilla", true) }, { series: [4, 5], fill: color("bn", true) }],
+    x: layers,
+    y: { distr: 3, range: () => [Math.min(state.lowest, sampler.floor(state.of.n, state.of.d, state.of.centered)) * 0.6, 1.2] },
+    ticks: { splits, values: labels, filter: (_, at) => at },
+    hover,
+  });
   // Its logarithm on a plain axis: it may run over hundreds of decades.
-  const leastPlot = plot(
-    find("least"), 180,
-    [hidden, hidden, { stroke: COLORS.bn, width: 2.5 }, { stroke: ink, width: 1.5, dash: [7, 4] }],
-    [{ series: [1, 2], fill: COLORS.bnBand }],
-    { range: () => [Math.min(Math.log10(state.leastLowest) - 0.3, -1), 0.3] },
-    { values: (_, at) => at.map((k) => (Number.isInteger(k) ? label(10 ** k) : "")), incrs: [1, 2, 5, 10, 20, 50, 100], space: 26 },
-  );
+  const leastPlot = plot("least", 180, {
+    lines: [hidden, hidden, { stroke: color("bn"), width: 2.5 }, theory],
+    bands: [{ series: [1, 2], fill: color("bn", true) }],
+    x: layers,
+    y: { range: () => [Math.min(Math.log10(state.leastLowest) - 0.3, -1), 0.3] },
+    ticks: { values: (_, at) => at.map((k) => (Number.isInteger(k) ? label(10 ** k) : "")), incrs: [1, 2, 5, 10, 20, 50, 100], space: 26 },
+    hover,
+  });
 
   // ---------------------------------------------------------------- the eigenvalues, a film over the layers
   const GRID = 281, BINS = 40, POOLED = 5; // points of the plot; bars; layers whose eigenvalues one histogram pools
   let shown = 0, film = 0; // the layer on show, and the animation that moves it
-  const spectrumPlot = plot(
-    find("spectrum"), 230,
-    [{ stroke: COLORS.bn, width: 1.5, fill: COLORS.bnBand }, { stroke: ink, width: 2, dash: [7, 4] }],
-    [],
-    { range: (_, low, high) => [0, Math.max(high * 1.05, 0.5)] },
-    { values: () => [], size: 12 },
-    { x: { time: false, range: () => [0, law().high] }, cursor: { show: false }, incrs: [0.1, 0.2, 0.5, 1, 2, 5, 10], hooks: {} },
-  );
+  const spectrumPlot = plot("spectrum", 230, {
+    lines: [{ stroke: color("bn"), width: 1.5, fill: color("bn", true) }, { ...theory, width: 2 }],
+    x: () => [0, law().high],
+    y: { range: (_, low, high) => [0, Math.max(high * 1.05, 0.5)] },
+    ticks: { values: () => [], size: 12 },
+    cursor: { show: false }, incrs: [0.1, 0.2, 0.5, 1, 2, 5, 10],
+  });
 
   /** The stationary law of the setting on show: of the dimensions that are kept, relative to an orthogonal batch's. */
   function law() {
@@ -248,11 +192,8 @@
   // ---------------------------------------------------------------- the state of the present draw
   let worker = null, spare = null, drawing = 0, waiting = 0, begun = 0;
 
-  // Workers come from text, since a page on disk may not load a worker's file.
   const source = `(${companionWorker})((${companionSampler})(), (x) => self.postMessage(x))`;
-  const text = `const run = ${source}; self.onmessage = (event) => run(event.data);`;
-  const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-  const spawn = () => new Worker(address);
+  const spawn = shared.workers(`const run = ${source}; self.onmessage = (event) => run(event.data);`);
 
   function begin() {
     if (worker) worker.terminate();
@@ -269,6 +210,8 @@
     pause();
     shown = 0;
     page.setAttribute("aria-busy", "true");
+    find("stop").disabled = false;
+    state.began = performance.now();
     spare = spawn(); // so that the next setting need not wait for one
   }
 
@@ -299,38 +242,47 @@
     const count = state.gaps.length, x = Array.from({ length: state.of.depth + 1 }, (_, i) => i);
     const full = (values) => x.map((i) => values[i] ?? null);
     const gaps = (values) => full(values.map((y) => y || null)); // a logarithmic axis has no 0
-    const edge = (rows, share) => rows.map((row) => quantile(row, share));
+    const most = (rows) => rows.map((row) => Math.max(...row)), least = (rows) => rows.map((row) => Math.min(...row));
     const floor = sampler.floor(state.of.n, state.of.d, state.of.centered);
     gapPlot.setData([
-      x, gaps(edge(state.plain, 0.95)), gaps(edge(state.plain, 0.05)), gaps(state.plain.map(mean)),
-      gaps(edge(state.gaps, 0.95)), gaps(edge(state.gaps, 0.05)), gaps(state.gaps.map(mean)),
+      x, gaps(most(state.plain)), gaps(least(state.plain)), gaps(state.plain.map(mean)),
+      gaps(most(state.gaps)), gaps(least(state.gaps)), gaps(state.gaps.map(mean)),
       gaps(state.theory.map((y) => y.gap)), x.map(() => floor), full(state.bound),
     ]);
     const shown = state.least.map((row) => row.map(decades));
     leastPlot.setData([
-      x, full(edge(shown, 0.95)), full(edge(shown, 0.05)), full(shown.map(mean)), full(state.theory.map((y) => decades(y.least))),
+      x, full(most(shown)), full(least(shown)), full(shown.map(mean)), full(state.theory.map((y) => decades(y.least))),
     ]);
     drawSpectrum();
     find("legend-bound").hidden = !state.bound.some((y) => y !== null);
-    const done = count > state.of.depth;
+    const done = count > state.of.depth || state.stopped, share = Math.max(count - 1 + state.share, 0) / state.of.depth;
     const progress = find("progress");
-    progress.value = done ? 1 : (count - 1 + state.share) / state.of.depth;
+    progress.value = share;
     progress.hidden = done;
-    find("layer").textContent = done ? "" : `layer ${Math.max(count - 1, 0)} of ${state.of.depth}`;
+    find("layer").textContent = done ? "" : `layer ${Math.max(count - 1, 0)} of ${state.of.depth}${shared.timeLeft(state.began, share)}`;
     if (done && !state.finished) finish();
   }
 
+  find("stop").addEventListener("click", () => {
+    worker.terminate();
+    state.stopped = true;
+    if (state.gaps.length) return draw();
+    find("summary").textContent = "Stopped before the first layer.";
+    find("stop").disabled = true;
+    page.setAttribute("aria-busy", "false");
+  });
+
   function finish() {
     state.finished = true;
+    find("stop").disabled = true;
     if (!waiting) page.setAttribute("aria-busy", "false");
     find("summary").textContent = summary();
     table();
-    share();
+    shared.share(fragment(state.of));
   }
 
   // ---------------------------------------------------------------- legend values under the pointer, and the table
-  function hover(layer) {
-    const at = layer === null || layer === undefined ? null : layer;
+  function hover(at) {
     const values = at === null || !state.gaps ? {} : {
       bn: state.gaps[at] && mean(state.gaps[at]), vanilla: state.plain[at] && mean(state.plain[at]),
       theory: state.theory[at]?.gap, floor: sampler.floor(state.of.n, state.of.d, state.of.centered), bound: state.bound[at],
@@ -338,53 +290,28 @@
     for (const name of ["bn", "vanilla", "theory", "floor", "bound"]) {
       find(`value-${name}`).textContent = values[name] ? digits(values[name]) : "";
     }
-    find("hovered").textContent = at === null ? "" : `layer ${at}`;
+    find("hovered").textContent = at === null ? "" : `(layer ${at})`;
+    const least = at === null ? undefined : state.least?.[at];
+    find("value-least").textContent = least
+      ? `(layer ${at}: ${digits(10 ** mean(least.map(decades)))} with BN, ${digits(state.theory[at].least)} at infinite width)` : "";
   }
 
   function table() {
-    const body = find("rows");
-    body.replaceChildren();
-    if (!find("numbers").open || state.gaps.length <= state.of.depth) return;
-    state.gaps.forEach((row, layer) => {
-      const line = body.insertRow();
-      const cells = [
-        layer, mean(row), state.theory[layer].gap, state.bound[layer], mean(state.plain[layer]), 10 ** mean(state.least[layer].map(decades)),
-      ];
-      cells.forEach((value, i) => {
-        const cell = i === 0 ? document.createElement("th") : document.createElement("td");
-        if (i === 0) cell.scope = "row";
-        cell.textContent = i === 0 ? value : value === null || value === undefined ? "–" : digits(value);
-        line.append(cell);
-      });
-    });
+    const shown = find("numbers").open && state.finished ? state.gaps : [];
+    fill(find("rows"), shown.map((row, layer) => [
+      layer,
+      ...[mean(row), state.theory[layer].gap, state.bound[layer], mean(state.plain[layer]), 10 ** mean(state.least[layer].map(decades))]
+        .map((value) => (value === null || value === undefined ? "–" : digits(value))),
+    ]));
   }
   find("numbers").addEventListener("toggle", table);
 
   // ---------------------------------------------------------------- knobs
-  const STEPS = 200; // of a logarithmic slider
-  const toSlider = (x, { from, to }) => Math.round((STEPS * Math.log(x / from)) / Math.log(to / from));
-  function fromSlider(step, { from, to }) {
-    const x = from * (to / from) ** (step / STEPS);
-    return Number(x.toPrecision(x < 1000 ? 3 : 2)); // round numbers
-  }
-
   const SHARE = { from: 1 / 16, to: 64, steps: 100 }; // of the width in n²: equal steps are equal factors, 1 in the middle
 
   /** Show the setting on the knobs. */
   function show(except = null) {
-    for (const [name, knob] of Object.entries(KNOBS)) {
-      const box = find(name), slider = find(`${name}-slider`);
-      box.min = slider.min = knob.from;
-      if (name === "d") box.min = setting.n;
-      box.max = slider.max = knob.to;
-      if (knob.to > 100) {
-        slider.min = 0;
-        slider.max = STEPS;
-      }
-      if (box !== except) box.value = setting[name];
-      if (slider !== except) slider.value = knob.to > 100 ? toSlider(setting[name], knob) : setting[name];
-      slider.setAttribute("aria-valuetext", number(setting[name]));
-    }
+    shared.showKnobs(setting, except);
     const share = setting.d / setting.n ** 2;
     if (find("share") !== except) find("share").value = Math.round(SHARE.steps * Math.log(share / SHARE.from) / Math.log(SHARE.to / SHARE.from));
     find("share-value").textContent = digits(share);
@@ -416,17 +343,6 @@
     );
   }
 
-  let sharing = 0, known = location.hash;
-  /** The setting in the address, without a new entry in the history. */
-  function share() {
-    clearTimeout(sharing);
-    sharing = setTimeout(() => {
-      if (location.hash !== known) return; // a link was followed, and its event is on the way
-      known = fragment(setting);
-      history.replaceState(null, "", known);
-    }, 200);
-  }
-
   /** Draw the setting, at most ten times a second while a slider moves: a worker needs time to begin. */
   function soon() {
     page.setAttribute("aria-busy", "true");
@@ -438,45 +354,32 @@
   }
 
   function change(values, except) {
-    setting = parse(fragment({ ...setting, ...values }));
+    const { d } = setting;
+    setting = { ...setting, ...values };
+    setting.d = Math.max(setting.d, setting.n);
+    say(...("d" in values || setting.d === d ? [] : [`The width is raised to ${setting.d}: it cannot be below the batch size.`]));
     show(except);
-    share();
+    shared.share(fragment(setting));
     soon();
   }
 
-  for (const [name, knob] of Object.entries(KNOBS)) {
-    const box = find(name), slider = find(`${name}-slider`);
-    slider.addEventListener("input", () =>
-      change({ [name]: knob.to > 100 ? fromSlider(Number(slider.value), knob) : slider.value }, slider),
-    );
-    box.addEventListener("change", () => change({ [name]: box.value === "" ? setting[name] : box.value }));
-  }
+  shared.onKnobs(() => setting, (name, value, moved) => change({ [name]: value }, moved));
   find("share").addEventListener("input", () => {
     const share = SHARE.from * (SHARE.to / SHARE.from) ** (Number(find("share").value) / SHARE.steps);
-    change({ d: Math.round(share * setting.n ** 2) }, find("share"));
+    change({ d: Math.min(Math.max(Math.round(share * setting.n ** 2), setting.n), KNOBS.d.to) }, find("share"));
   });
   find("start").addEventListener("change", (event) => change({ start: event.target.value }));
   find("centered").addEventListener("change", (event) => change({ centered: event.target.checked }));
   find("again").addEventListener("click", () => change({ seed: (setting.seed + 1) % 2 ** 31 }));
-  window.addEventListener("hashchange", () => {
-    known = location.hash;
-    if (!/^(#n\d|$)/.test(known)) return; // a heading's anchor
-    setting = parse(known);
+  shared.onAddress((address) => {
+    setting = parse(address);
+    say(...setting.remarks);
     show();
-    share();
+    shared.share(fragment(setting));
     soon();
   });
 
-  // ---------------------------------------------------------------- the page around
-  new ResizeObserver(() => {
-    for (const [u, height] of [[gapPlot, 330], [leastPlot, 180], [spectrumPlot, 230]]) u.setSize({ width: u.root.parentElement.clientWidth, height });
-  }).observe(find("gap"));
-  new MutationObserver(() => {
-    gapPlot.redraw(false);
-    leastPlot.redraw(false);
-    spectrumPlot.redraw(false);
-  }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-
+  say(...setting.remarks);
   show();
   begin();
 })();

@@ -1,5 +1,5 @@
-/* A link to a card must end on it. Equations and folded cells change the height of a page after the browser has gone
-   there, so once everything is set it goes there again, unless the reader has moved in the meantime. */
+/* A link to a card must end on it. What is folded around it opens. Equations and folded cells change the height of a page
+   after the browser has gone there, so once everything is set it goes there again, unless the reader has moved meanwhile. */
 (() => {
   let moved = false;
   for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"])
@@ -12,8 +12,18 @@
       return null; // not an address of this page's own
     }
   };
+  function unfold() {
+    const section = target()?.closest("section");
+    const own = section?.querySelector(":scope > details.folded") ?? section;
+    for (let fold = own?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  }
   const land = () => !moved && target()?.scrollIntoView({ behavior: "instant" });
 
+  addEventListener("DOMContentLoaded", unfold);
+  addEventListener("hashchange", () => {
+    unfold();
+    target()?.scrollIntoView({ behavior: "instant" });
+  });
   addEventListener("load", async () => {
     if (!target()) return;
     await window.MathJax?.startup?.promise;

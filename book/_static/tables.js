@@ -32,6 +32,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const table of wide) table.classList.add("stacked");
   }
 
+  document.addEventListener("toggle", fit, true); // what is folded has no width
   let width = 0;
   new ResizeObserver(([{ contentRect }]) => {
     if (contentRect.width !== width) fit();

@@ -14,6 +14,7 @@ addEventListener("load", async () => {
     }
   }
 
+  document.addEventListener("toggle", fit, true); // what is folded has no width
   let width = 0;
   new ResizeObserver(([{ contentRect }]) => {
     if (contentRect.width !== width) fit();

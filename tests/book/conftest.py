@@ -61,8 +61,8 @@ def figures(address):
     return [figure for figure in page.select("main figure") if figure.select("img[src*='_images']")]
 
 
-def loaded(browser, address, *, dark=False, width=1300):
-    """A page in a context of its own, loaded and typeset, with what it did on the way.
+def loaded(browser, address, *, dark=False, width=1300, unfolded=False):
+    """A page in a context of its own, loaded and typeset, ``unfolded`` with all that it folds, with what it did on the way.
 
     ``page.requested`` are all addresses asked for, ``page.failed`` those not answered well, ``page.complaints`` the errors
     in its console.
@@ -79,6 +79,8 @@ def loaded(browser, address, *, dark=False, width=1300):
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.goto(address)
     page.evaluate("window.MathJax?.startup?.promise")
+    if unfolded:
+        page.evaluate("document.querySelectorAll('main details:not(.hide)').forEach((fold) => (fold.open = true))")
     return page
 
 
@@ -98,7 +100,7 @@ def visit(browser):
 
 @pytest.fixture(scope="session")
 def opened(browser, site):
-    """``opened(address, dark=False, width=1300)``: a page of the site that the tests of one address share; they only look."""
+    """``opened(address, dark=False, width=1300)``: a page of the site, all of it open, that the tests of one address share; they only look."""
     kept = {}
 
     def opened(address, *, dark=False, width=1300):

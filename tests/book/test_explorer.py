@@ -29,7 +29,9 @@ def test_it_draws_and_says_what_is_seen(where, visit, request):
     assert 0.7 < float(re.search(r"([\d.]+) times the floor", words)[1]) < 1.4
     assert leaving(page) == page.failed == page.complaints == []
     drawn = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(x => x > 0)"
-    assert all(page.locator(f"[data-part={name}] canvas").evaluate(drawn) for name in ("gap", "least", "spectrum"))
+    plots = [part(page, name).locator("canvas") for name in ("gap", "least", "spectrum")]
+    assert all(plot.evaluate(drawn) for plot in plots)
+    assert all(len(plot.get_attribute("aria-label")) > 40 and plot.get_attribute("role") == "img" for plot in plots)
 
 
 @pytest.mark.parametrize("where", ["site", "disk"])
@@ -55,6 +57,67 @@ def test_nonsense_in_the_address_is_no_error(site, visit):
     page.wait_for_selector(DONE)
     assert setting(page) == {"n": "32", "d": "32", "depth": "30", "runs": "10", "start": "digits", "centered": False}
     assert page.complaints == []
+    said = part(page, "said").inner_text()
+    assert "were left out: depthx, runs, 5, nowhere, %3Cb%3E." in said
+    assert "asks for batch size 99, expected a whole number from 2 to 32; it is 32 here" in said
+    assert "asks for width 1, expected a whole number from 32 to 1,000,000; it is 32 here" in said
+
+
+def test_a_headings_anchor_is_no_setting(site, visit):
+    page = visit(site + EXPLORER + "#what-is-drawn")
+    page.wait_for_selector(DONE)
+    assert part(page, "said").inner_text() == "" and setting(page)["n"] == "8"
+
+
+def test_what_is_typed_out_of_range_is_said_and_changes_nothing(site, visit):
+    page = visit(site + EXPLORER + "#n8-d64-depth20-runs2-digits")
+    page.wait_for_selector(DONE)
+    before, words = setting(page), part(page, "summary").inner_text()
+    for name, typed in (("n", "33"), ("d", "7"), ("depth", "2.5"), ("runs", "0")):
+        part(page, name).fill(typed)
+        part(page, name).press("Enter")
+        assert part(page, "said").inner_text().endswith(f"Nothing has changed: it is still {before[name]}.")
+        assert part(page, name).get_attribute("aria-invalid") == "true"
+        assert setting(page) == before | {name: typed}, "what was typed stays, to be mended"
+        part(page, name).fill(before[name])
+        part(page, name).press("Enter")
+        assert part(page, "said").inner_text() == ""
+    page.wait_for_selector(DONE)
+    assert part(page, "summary").inner_text() == words
+    # The width follows the batch size, and that is said too.
+    part(page, "d").fill("8")
+    part(page, "d").press("Enter")
+    part(page, "n").fill("16")
+    part(page, "n").press("Enter")
+    assert setting(page)["d"] == "16" and "width is raised to 16" in part(page, "said").inner_text()
+
+
+def test_each_title_has_the_layer_under_the_pointer_and_its_own_values(site, visit):
+    page = visit(site + EXPLORER + "#n8-d64-depth20-runs2-digits")
+    page.wait_for_selector(DONE)
+    for name in ("gap", "least"):
+        part(page, name).hover(position={"x": part(page, name).bounding_box()["width"] - 14, "y": 60})
+        assert part(page, "hovered").inner_text() == "(layer 20)"
+        assert re.fullmatch(
+            r"\(layer 20: 0\.\d+ with BN, [\d.]+ at infinite width\)", part(page, "value-least").inner_text()
+        )
+        assert re.fullmatch(r"0\.\d+", part(page, "value-bn").inner_text())
+        page.mouse.move(0, 0)
+        assert part(page, "hovered").inner_text() == part(page, "value-least").inner_text() == ""
+
+
+def test_a_long_setting_says_the_time_left_and_can_be_stopped(site, visit):
+    page = visit(site + EXPLORER + "#n8-d1000000-depth500-runs1-digits")
+    left = r"/^layer [1-9]\d* of 500, about \d+ (s|minutes|hours) left$/"
+    page.wait_for_function(f"{left}.test(document.querySelector('[data-part=layer]').textContent)", timeout=60_000)
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_selector(DONE)
+    words = part(page, "summary").inner_text()
+    layer = re.match(r"Stopped at layer (\d+) of 500\. ", words)
+    assert layer and f"in {layer[1]} layers" in words
+    assert part(page, "stop").is_disabled()
+    page.get_by_text("The numbers").click()
+    page.wait_for_function(f"document.querySelectorAll('[data-part=rows] tr').length === {int(layer[1]) + 1}")
 
 
 def test_presets_are_links_and_back_goes_back(site, visit):

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from digits import TARGET, script
+from digits import scripts
 from scipy import stats
 
 from utils import plotting, theory
@@ -213,10 +213,12 @@ def test_the_law_of_marchenko_and_pastur_is_pythons(sampler, c):
 
 
 def test_the_images_are_the_embedded_ones():
-    assert TARGET.read_text(encoding="utf-8") == script()
+    for path, text in scripts().items():
+        assert path.read_text(encoding="utf-8") == text
 
 
 def test_colors_are_the_books():
     style = (STATIC / "explorer.css").read_text(encoding="utf-8")
-    for name, color in (("bn", plotting.BN), ("vanilla", plotting.VANILLA), ("bound", plotting.BOUND)):
+    arms = {arm: plotting.look(arm)["color"] for arm in ("xavier", "identity", "permutation", "slice")}
+    for name, color in {"bn": plotting.BN, "vanilla": plotting.VANILLA, "bound": plotting.BOUND, **arms}.items():
         assert f"--explorer-{name}: {color};" in style

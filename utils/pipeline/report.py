@@ -1,4 +1,4 @@
-"""What the pages show of a build: the landing page's table, the claims page, the error budget; how it was made, and how fast.
+"""What the pages show of a build: the landing page's findings, the claims page, the error budget; how it was made, and how fast.
 
 All of it is made from the records of ``claims.json`` and the items of ``items.yml``, by the templates in ``templates/``; the
 pages include it, and nobody types a verdict.
@@ -22,8 +22,8 @@ from utils.stats.rules import RATES
 from utils.stats.text import MARKS
 
 __all__ = [
-    "agreements", "benchmark", "benchmark_figure", "budget", "changes", "counts", "describe", "filters", "ledger_table",
-    "overview", "picture", "run", "titles",
+    "agreements", "benchmark", "benchmark_figure", "budget", "changes", "citation", "counts", "describe", "filters",
+    "findings", "ledger_table", "overview", "picture", "run", "titles",
 ]  # fmt: skip
 
 ERRATA = "10_errata"
@@ -75,8 +75,13 @@ def counts(items: list[Item], records: list[dict]) -> str:
     )
 
 
+def findings(records: list[dict]) -> str:
+    """The landing page's findings in Markdown: what each amounts to, then the numbers of its records, their scope and limit."""
+    return _render("findings.md.j2", records={r["id"]: r for r in records}, cards={r["id"]: _card(r) for r in records})
+
+
 def overview(items: list[Item], records: list[dict], larger: dict[str, list[dict]] | None = None) -> str:
-    """HTML table for the landing page: the paper's items, each verdict one click from the card that shows it.
+    """HTML table that the claims page begins with: the paper's items, each verdict one click from the card that shows it.
 
     Parameters
     ----------
@@ -312,6 +317,11 @@ def picture(notebook: Path) -> tuple[str, str, dict] | None:
                 markdown = _render("picture.md.j2", alt=alt, caption=caption)
                 return svg, markdown, output.get("metadata", {}).get(FIGURE, {})
     return None
+
+
+def citation(said: dict) -> str:
+    """How to cite the book and its paper, in Markdown with BibTeX, from what ``CITATION.cff`` says."""
+    return _render("cite.md.j2", said=said)
 
 
 def run(made: dict, names: dict[str, str]) -> str:

@@ -171,6 +171,7 @@ def _generate(tree: Path, out: Path, executed: list[Path], made: dict, chosen: l
     )
     records, titles = made["claims"], report.titles(executed)
     write(folder / "counts.md", report.counts(chosen, records))
+    write(folder / "findings.md", report.findings(records))
     judged = larger.judged()
     write(folder / "overview.html", report.overview(chosen, records, judged))
     write(folder / "filters.html", report.filters(chosen, records, titles))
@@ -185,6 +186,8 @@ def _generate(tree: Path, out: Path, executed: list[Path], made: dict, chosen: l
         write(folder / "picture.svg", drawn)
         write(folder / "picture.md", markdown)
         _write_figure(figures, "fig-landing", **kept)
+    if (said := ROOT / "CITATION.cff").exists():
+        write(folder / "cite.md", report.citation(yaml.safe_load(said.read_text(encoding="utf-8"))))
     kept = ROOT / "book" / "agreement.json"
     if kept.exists():
         write(folder / "agreement.html", report.agreements(json.loads(kept.read_text(encoding="utf-8"))))
