@@ -1,6 +1,6 @@
 """SGD runs compared: a learning rate for each arm and depth, then the comparison on other seeds; loss against depth."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -13,17 +13,7 @@ from utils.stats.comparison import CHANCE, best_rates, paired, score
 from utils.stats.intervals import mean_and_interval
 from utils.stats.text import interval, number
 
-__all__ = [
-    "by_depth",
-    "by_measure",
-    "by_step",
-    "chance_line",
-    "effects",
-    "in_numbers",
-    "said",
-    "trials",
-    "tuned_trials",
-]
+__all__ = ["by_depth", "by_dose", "by_step", "chance_line", "effects", "in_numbers", "said", "trials", "tuned_trials"]
 
 #: What :class:`sklearn.model_selection.ParameterGrid` takes: lists of values to combine, or several such dicts in order.
 Grid = dict[str, list] | list[dict[str, list]]
@@ -146,46 +136,67 @@ def by_depth(axis, table: pd.DataFrame, arm: str, column: str = "score", *, log:
     axis.errorbar(at, mean, [mean - low, high - mean], **style | line)
 
 
-def by_measure(axis, table: pd.DataFrame, arms: Iterable[str], column: str, **line) -> None:
-    """Mean losses of several arms against the mean of a measure, with 95 % intervals over the seeds.
+def by_dose(left, right, runs: pd.DataFrame) -> None:
+    """Losses against the doses of :data:`utils.experiments.trial.INTERVENTIONS`, with 95 % intervals over the seeds.
 
     Parameters
     ----------
-    axis : matplotlib.axes.Axes
-    table : DataFrame
-        As :func:`trials` returns it, of one depth; arms that are not in it are left out.
-    arms : iterable of str
-        In the order in which the line joins them.
-    column : str
-        The measure.
-    **line
-        To ``axis.errorbar``.
+    left, right : matplotlib.axes.Axes
+        For the gap, of identity weights and of random ones; for the share of random weights, the gap held.
+    runs : DataFrame
+        Of one depth, as :func:`trials` returns them; doses that are not in it are left out.
 
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> runs = pd.DataFrame({"arm": ["a", "a", "b", "b"], "gap": [0.25, 0.75, 1.0, 1.0], "score": [1.0, 2.0, 3.0, 4.0]})
-    >>> axis = plt.figure().subplots()
-    >>> by_measure(axis, runs, ["a", "b"], "gap", label="measured")
-    >>> axis.lines[0].get_xydata().tolist()
-    [[0.5, 1.5], [1.0, 3.5]]
+    >>> runs = pd.DataFrame({"arm": ["identity"] * 2 + ["xavier"] * 2, "gap_after": [0.25, 0.75, 1, 1], "score": [0.0, 1, 2, 2]})
+    >>> left, right = plt.figure().subplots(1, 2)
+    >>> by_dose(left, right, runs)
+    >>> [line.get_xydata().tolist() for line in left.lines[:1]]
+    [[[0.5, 0.5]]]
     >>> plt.close()
     """
-    groups = [table[table.arm == arm] for arm in arms if (table.arm == arm).any()]
-    mean, low, high = np.array([mean_and_interval(rows.score) for rows in groups]).T
-    at = [rows[column].mean() for rows in groups]
-    axis.errorbar(at, mean, [mean - low, high - mean], **{"markersize": 5, "capsize": 2} | line)
+    _through(left, runs, {arm: "gap_after" for arm in IDENTITY}, label="identity weights, gap set", **look("identity"))
+    _through(left, runs, {arm: "gap_after" for arm in RANDOM}, label="random weights, gap set", **look("xavier"))
+    _through(right, runs, SHARES, label="share of random weights set, gap held", **look("before"))
+    _through(right, runs, {"looks_linear": 1.0}, label="looks-linear, gap held", **look("permutation", "marks"))
+    left.set(xlabel="gap after ReLU", xlim=(0, 1.05))
+    right.set_xscale("symlog", linthresh=0.03)
+    right.set(xlabel="share of random weights", xlim=(-0.01, 2))
 
 
-def effects(tables: dict[str, pd.DataFrame], pairs: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
-    """What changes of an arm do to the final loss, a row a change: mean and interval of paired differences.
+#: Arms by rising gap; and by rising share of random weights.
+IDENTITY = ("whitened", "half_whitened", "identity", "lean_90", "lean_98")
+RANDOM = ("random_half", "random_held", "xavier", "random_high")
+SHARES = {"identity": 0.0, "mixed_3": 0.03, "mixed_10": 0.1, "random_held": 1.0}
+#: What is changed, to the arm that has it and the arm that has not.
+CHANGES = {
+    "gap raised from half whitened to Xavier's, identity weights": ("lean_98", "half_whitened"),
+    "gap raised to Xavier's, identity weights": ("lean_98", "identity"),
+    "gap raised to Xavier's, random weights": ("xavier", "random_held"),
+    "random for identity weights, the identity's gap": ("random_held", "identity"),
+    "random for identity weights, Xavier's gap": ("xavier", "lean_98"),
+    "random weights, gap raised further": ("random_high", "xavier"),
+    "random weights, gap lowered": ("random_half", "xavier"),
+}
+
+
+def _through(axis, runs: pd.DataFrame, at: dict[str, str | float], **line) -> None:
+    """Mean losses of some arms, joined, each at the mean of a column or at a number."""
+    groups = [(rows, x) for arm, x in at.items() if len(rows := runs[runs.arm == arm])]
+    if groups:
+        mean, low, high = np.array([mean_and_interval(rows.score) for rows, _ in groups]).T
+        places = [rows[x].mean() if isinstance(x, str) else x for rows, x in groups]
+        axis.errorbar(places, mean, [mean - low, high - mean], **{"markersize": 5, "capsize": 2} | line)
+
+
+def effects(tables: dict[str, pd.DataFrame]) -> list[dict[str, str]]:
+    """What each of :data:`CHANGES` does to the final loss, a row a change: mean and interval of paired differences.
 
     Parameters
     ----------
     tables : dict of str to DataFrame
         Runs of one depth, as :func:`trials` returns them, by the name of their column.
-    pairs : dict of str to (str, str)
-        What is changed, to the arm that has it and the arm that has not.
 
     Returns
     -------
@@ -193,18 +204,15 @@ def effects(tables: dict[str, pd.DataFrame], pairs: dict[str, tuple[str, str]]) 
 
     Examples
     --------
-    >>> runs = pd.DataFrame({"arm": ["a", "a", "b", "b"], "seed": [0, 1, 0, 1], "score": [1.0, 2.0, 0.5, 1.5]})
-    >>> [row] = effects({"digits": runs}, {"more": ("a", "b")})
-    >>> row["digits"].replace("\N{NO-BREAK SPACE}", " ")
-    '0.50 [0.50, 0.50]'
+    >>> arms = ["lean_98", "half_whitened", "identity", "xavier", "random_held", "random_high", "random_half"]
+    >>> runs = pd.DataFrame([{"arm": arm, "seed": s, "score": i + s} for i, arm in enumerate(arms) for s in (0.0, 1.0)])
+    >>> effects({"digits": runs})[0]["digits"].replace("\N{NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-")
+    '-1.00 [-1.00, -1.00]'
     """
     return [
         {"change": what}
-        | {
-            name: interval(paired(table, "score", arm=a) - paired(table, "score", arm=b))
-            for name, table in tables.items()
-        }
-        for what, (a, b) in pairs.items()
+        | {name: interval(paired(runs, "score", arm=a) - paired(runs, "score", arm=b)) for name, runs in tables.items()}
+        for what, (a, b) in CHANGES.items()
     ]
 
 
