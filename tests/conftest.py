@@ -8,6 +8,8 @@ os.environ.pop("COMPANION_REPOSITORY", None)  # set where the book is published;
 
 import pytest
 import torch
+from books import book, run
+from filelock import FileLock
 
 torch.set_num_threads(1)
 
@@ -20,6 +22,18 @@ def pytest_report_header():
 @pytest.fixture
 def generator():
     return torch.Generator().manual_seed(7)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory, worker_id):
+    """A book in miniature as its build leaves it, one for all tests: copy it to change it."""
+    folder = tmp_path_factory.getbasetemp()
+    root = (folder if worker_id == "master" else folder.parent) / "built"
+    with FileLock(f"{root}.lock"):
+        if not (root / "_build" / "html").exists():
+            done = run(book(root), "utils.build")
+            assert done.returncode == 0, done.stdout + done.stderr
+    return root
 
 
 LONGEST = ("test_mutation.py", "test_builds.py", "test_build.py", "test_adding.py", "test_live.py", "test_law.py")

@@ -14,7 +14,9 @@ from playwright.sync_api import sync_playwright
 
 def pytest_generate_tests(metafunc):
     if "address" in metafunc.fixturenames:
-        metafunc.parametrize("address", pages(), scope="module")  # all tests of a page, then the next
+        # All tests of a page, in one process, then the next: they share what was loaded.
+        each = [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in pages()]
+        metafunc.parametrize("address", each, scope="module")
 
 
 def pytest_sessionstart(session):
@@ -107,7 +109,7 @@ def opened(browser, site):
         if (address, dark) not in kept:
             for other in [key for key in kept if key[0] != address]:
                 kept.pop(other).context.close()
-            kept[address, dark] = loaded(browser, site + address, dark=dark, width=width)
+            kept[address, dark] = loaded(browser, site + address, dark=dark, width=width, unfolded=True)
         page = kept[address, dark]
         page.emulate_media(media="screen")
         page.set_viewport_size({"width": width, "height": 900})

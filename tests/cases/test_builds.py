@@ -59,13 +59,6 @@ def start(root, *arguments, **options):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    root = book(tmp_path_factory.mktemp("built"))
-    assert run(root, "utils.build").returncode == 0
-    return root
-
-
-@pytest.fixture(scope="module")
 def latin(tmp_path_factory):
     """Variables of a process whose language is written in ISO-8859-1."""
     if shutil.which("localedef") is None:

@@ -171,7 +171,7 @@ def _generate(tree: Path, out: Path, executed: list[Path], made: dict, chosen: l
     )
     records, titles = made["claims"], report.titles(executed)
     write(folder / "counts.md", report.counts(chosen, records))
-    write(folder / "findings.md", report.findings(records))
+    write(folder / "findings.txt", report.findings(records))
     judged = larger.judged()
     write(folder / "overview.html", report.overview(chosen, records, judged))
     write(folder / "filters.html", report.filters(chosen, records, titles))
