@@ -69,6 +69,7 @@ def leaning(network: nn.Module, images: Tensor, generators: Generators, *, gap: 
 
     Examples
     --------
+    >>> from utils.metrics import orthogonality_gap
     >>> from utils.networks.init import standard
     >>> from utils.networks.perceptron import mlp
     >>> from utils.seeding import generator_for
@@ -76,7 +77,7 @@ def leaning(network: nn.Module, images: Tensor, generators: Generators, *, gap: 
     >>> standard(network, "xavier", generators=draws)
     >>> images = torch.randn(100, 8, generator=draws[0])
     >>> leaning(network, images, draws, gap=0.95)
-    >>> round(float(_gap(network[:4](images.T[None])).detach()), 2)
+    >>> round(float(orthogonality_gap(network[:4](images.T[None]).detach())), 2)
     0.95
     """
     h = network[:2](images[:1000].T.expand(len(network[0].weight), -1, -1))
