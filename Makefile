@@ -77,7 +77,7 @@ endef
 
 test-book: $(BROWSER)
 	$(CHROMIUM_THERE)
-	@$(BIN)/python -m pytest tests/book -n 2
+	@$(BIN)/python -m pytest tests/book -n 2 --dist loadgroup
 
 pdf: book $(BROWSER)
 	$(CHROMIUM_THERE)

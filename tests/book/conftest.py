@@ -14,7 +14,9 @@ from playwright.sync_api import sync_playwright
 
 def pytest_generate_tests(metafunc):
     if "address" in metafunc.fixturenames:
-        metafunc.parametrize("address", pages(), scope="module")  # all tests of a page, then the next
+        # All tests of a page, in one process, then the next: they share what was loaded.
+        each = [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in pages()]
+        metafunc.parametrize("address", each, scope="module")
 
 
 def pytest_sessionstart(session):
