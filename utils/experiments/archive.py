@@ -100,6 +100,7 @@ def keep(
         If the name is of another form, or the folder holds what is not a kept result; nothing is written.
     """
     _see_that_only_results_go(name)
+    ran = ran or provenance.facts(device)  # before anything is written: it says whether the clone has changes
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=FOLDER) as room:
         fresh, folder = Path(room) / name, FOLDER / name
@@ -107,7 +108,7 @@ def keep(
         for table, frame in tables.items():
             (fresh / f"{table}.csv").write_text(_written(frame), encoding="utf-8")
         noted = {} if code is None else {"code": code}
-        about = json.dumps((ran or provenance.facts(device)) | noted | run, indent=1, ensure_ascii=False)
+        about = json.dumps(ran | noted | run, indent=1, ensure_ascii=False)
         (fresh / "provenance.json").write_text(about + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         return fresh.rename(folder)

@@ -25,11 +25,12 @@ from utils.networks.init import (
     scaled,
     standard,
 )
+from utils.networks.interventions import alike, hidden, leaning, looks_linear, multiplied, whitened
 from utils.networks.perceptron import evaluating, hidden_maps, mlp, representations, weight_matrices, weight_normalized
 from utils.networks.train import accuracy, gaps, gradient_norms, train
 from utils.seeding import generator_for
 
-__all__ = ["ARMS", "METHODS", "Arm", "initialized", "trial"]
+__all__ = ["ARMS", "INTERVENTIONS", "METHODS", "Arm", "initialized", "trial"]
 
 
 class Arm(NamedTuple):
@@ -56,6 +57,8 @@ class Arm(NamedTuple):
         Share of silenced units.
     clip : float, optional
         Greatest norm of the gradient.
+    changes : tuple of callable
+        What is done to the weights last, of :mod:`utils.networks.interventions`.
 
     Examples
     --------
@@ -73,6 +76,7 @@ class Arm(NamedTuple):
     weight_norm: bool = False
     dropout: float = 0.0
     clip: float | None = None
+    changes: tuple[Callable, ...] = ()
 
 
 #: How hidden weights are set, by the names that tables and figures use.
@@ -110,6 +114,29 @@ METHODS = {
 }
 
 
+def _changed(label: str, change: Callable, basis: str | None = None, norm: str | None = None, **degrees: float) -> Arm:
+    return Arm(label, basis=basis, scaled=basis != "identity", norm=norm, changes=(partial(change, **degrees),))
+
+
+#: What sets one candidate cause by degrees: the gap with all of the signal passing, the gap of random weights, how much of the
+#: weights is random with the gap held, scale, and the gap under BN.
+INTERVENTIONS = {
+    "whitened": _changed("identity, whitened", whitened, "identity", degree=1.0),
+    "half_whitened": _changed("identity, half whitened", whitened, "identity", degree=0.5),
+    "lean_90": _changed("identity, gap 0.9", leaning, "identity", gap=0.9),
+    "lean_98": _changed("identity, Xavier's gap", leaning, "identity", gap=0.98),
+    "random_half": _changed("random, gap half-way", hidden, random=1.0, gap=0.5),
+    "random_held": _changed("random, the identity's gap", hidden, random=1.0, gap=0.0),
+    "random_high": _changed("random, gap raised", hidden, random=1.0, gap=1.0),
+    "mixed_3": _changed("3 % random", hidden, random=0.03, gap=0.0),
+    "mixed_10": _changed("10 % random", hidden, random=0.1, gap=0.0),
+    "looks_linear": _changed("looks-linear", looks_linear),
+    "small_slice": _changed("iterative, slice × 0.8", multiplied, "slice", by=0.8),
+    "bn_alike": _changed("BN, units alike", alike, norm="batch", by=1.0),
+    "bn_more_alike": _changed("BN, units more alike", alike, norm="batch", by=2.0),
+}
+
+
 def initialized(
     arm: str,
     x: Tensor,
@@ -126,7 +153,7 @@ def initialized(
     Parameters
     ----------
     arm : str
-        A key of :data:`ARMS` or :data:`METHODS`.
+        A key of :data:`ARMS`, :data:`METHODS` or :data:`INTERVENTIONS`.
     x : Tensor, shape (images, features)
         Training data; the layer-by-layer arms use 3 · width images in an MLP and 256 in a convnet, as the released code
         does, drawn by the seed.
@@ -172,11 +199,13 @@ def initialized(
     standard(network, how.scheme, generators=[generator_for(seed, "weights") for seed in seeds])
     if how.basis is not None and hidden_maps(network):
         _replace_hidden(network, how, x, 3 * width if side is None else 256, seeds)
+    for change in how.changes:
+        change(network, x, [generator_for(seed, "change") for seed in seeds])
     return weight_normalized(network) if how.weight_norm else network
 
 
 def _how(arm: str) -> Arm:
-    known = ARMS | METHODS
+    known = ARMS | METHODS | INTERVENTIONS
     if arm not in known:
         raise ValueError(f"arm={arm!r}, expected one of {', '.join(known)}")
     return known[arm]

@@ -11,9 +11,9 @@ from utils.experiments.trial import trial
 from utils.plotting import look
 from utils.stats.comparison import CHANCE, best_rates, paired, score
 from utils.stats.intervals import mean_and_interval
-from utils.stats.text import interval
+from utils.stats.text import interval, number
 
-__all__ = ["by_depth", "by_step", "chance_line", "said", "trials", "tuned_trials"]
+__all__ = ["by_depth", "by_dose", "by_step", "chance_line", "effects", "in_numbers", "said", "trials", "tuned_trials"]
 
 #: What :class:`sklearn.model_selection.ParameterGrid` takes: lists of values to combine, or several such dicts in order.
 Grid = dict[str, list] | list[dict[str, list]]
@@ -134,6 +134,122 @@ def by_depth(axis, table: pd.DataFrame, arm: str, column: str = "score", *, log:
     low = np.maximum(low, mean / 4) if log else low
     style = look(arm) | {"markersize": 5, "capsize": 2}
     axis.errorbar(at, mean, [mean - low, high - mean], **style | line)
+
+
+def by_dose(left, right, runs: pd.DataFrame) -> None:
+    """Losses against the doses of :data:`utils.experiments.trial.INTERVENTIONS`, with 95 % intervals over the seeds.
+
+    Parameters
+    ----------
+    left, right : matplotlib.axes.Axes
+        For the gap, of identity weights and of random ones; for the share of random weights, the gap held.
+    runs : DataFrame
+        Of one depth, as :func:`trials` returns them; doses that are not in it are left out.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> runs = pd.DataFrame({"arm": ["identity"] * 2 + ["xavier"] * 2, "gap_after": [0.25, 0.75, 1, 1], "score": [0.0, 1, 2, 2]})
+    >>> left, right = plt.figure().subplots(1, 2)
+    >>> by_dose(left, right, runs)
+    >>> [line.get_xydata().tolist() for line in left.lines[:1]]
+    [[[0.5, 0.5]]]
+    >>> plt.close()
+    """
+    _through(left, runs, {arm: "gap_after" for arm in IDENTITY}, label="identity weights, gap set", **look("identity"))
+    _through(left, runs, {arm: "gap_after" for arm in RANDOM}, label="random weights, gap set", **look("xavier"))
+    _through(right, runs, SHARES, label="share of random weights set, gap held", **look("before"))
+    _through(right, runs, {"looks_linear": 1.0}, label="looks-linear, gap held", **look("permutation", "marks"))
+    left.set(xlabel="gap after ReLU", xlim=(0, 1.05))
+    right.set_xscale("symlog", linthresh=0.03)
+    right.set(xlabel="share of random weights", xlim=(-0.01, 2))
+
+
+#: Arms by rising gap; and by rising share of random weights.
+IDENTITY = ("whitened", "half_whitened", "identity", "lean_90", "lean_98")
+RANDOM = ("random_half", "random_held", "xavier", "random_high")
+SHARES = {"identity": 0.0, "mixed_3": 0.03, "mixed_10": 0.1, "random_held": 1.0}
+#: What is changed, to the arm that has it and the arm that has not.
+CHANGES = {
+    "gap raised from half whitened to Xavier's, identity weights": ("lean_98", "half_whitened"),
+    "gap raised to Xavier's, identity weights": ("lean_98", "identity"),
+    "gap raised to Xavier's, random weights": ("xavier", "random_held"),
+    "random for identity weights, the identity's gap": ("random_held", "identity"),
+    "random for identity weights, Xavier's gap": ("xavier", "lean_98"),
+    "random weights, gap raised further": ("random_high", "xavier"),
+    "random weights, gap lowered": ("random_half", "xavier"),
+}
+
+
+def _through(axis, runs: pd.DataFrame, at: dict[str, str | float], **line) -> None:
+    """Mean losses of some arms, joined, each at the mean of a column or at a number."""
+    groups = [(rows, x) for arm, x in at.items() if len(rows := runs[runs.arm == arm])]
+    if groups:
+        mean, low, high = np.array([mean_and_interval(rows.score) for rows, _ in groups]).T
+        places = [rows[x].mean() if isinstance(x, str) else x for rows, x in groups]
+        axis.errorbar(places, mean, [mean - low, high - mean], **{"markersize": 5, "capsize": 2} | line)
+
+
+def effects(tables: dict[str, pd.DataFrame]) -> list[dict[str, str]]:
+    """What each of :data:`CHANGES` does to the final loss, a row a change: mean and interval of paired differences.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        Runs of one depth, as :func:`trials` returns them, by the name of their column.
+
+    Returns
+    -------
+    list of dict
+
+    Examples
+    --------
+    >>> arms = ["lean_98", "half_whitened", "identity", "xavier", "random_held", "random_high", "random_half"]
+    >>> runs = pd.DataFrame([{"arm": arm, "seed": s, "score": i + s} for i, arm in enumerate(arms) for s in (0.0, 1.0)])
+    >>> effects({"digits": runs})[0]["digits"].replace("\N{NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-")
+    '-1.00 [-1.00, -1.00]'
+    """
+    return [
+        {"change": what}
+        | {name: interval(paired(runs, "score", arm=a) - paired(runs, "score", arm=b)) for name, runs in tables.items()}
+        for what, (a, b) in CHANGES.items()
+    ]
+
+
+def in_numbers(runs: pd.DataFrame, label: str) -> dict[str, str]:
+    """An arm's row of a table for readers: loss, accuracy, and what was measured at the start.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Of one arm and depth, as :func:`trials` returns them.
+    label : str
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({
+    ...     "score": [1.0, 2.0], "learning_rate": 0.1, "diverged": -1, "accuracy": 0.5, "gap_before": 0.25, "gap_after": 0.5,
+    ...     "curve_gap_after": [[0.5, 0.75]] * 2, "passing": 0.5, "gradient": 12.0,
+    ... })
+    >>> in_numbers(runs, "BN")["gap before / after"].replace("\N{NO-BREAK SPACE}", " ")
+    '0.25 / 0.50'
+    """
+    mean, low, high = mean_and_interval(runs.score)
+    return {
+        "arm": label,
+        "best rate": f"{runs.learning_rate.iloc[0]:g}",
+        "loss": f"{mean:.2f}\u00a0±\u00a0{(high - low) / 2:.2f}",
+        "diverged": f"{(runs.diverged >= 0).sum()}/{len(runs)}",
+        "held-out accuracy": f"{runs.accuracy.mean():.0%}",
+        "gap before / after": f"{runs.gap_before.mean():.2f}\u00a0/\u00a0{runs.gap_after.mean():.2f}",
+        "gap after, trained": f"{np.mean([curve[-1] for curve in runs.curve_gap_after]):.2f}",
+        "passes ReLU": f"{runs.passing.mean():.0%}",
+        "gradient norm": number(float(f"{runs.gradient.median():.2g}")),
+    }
 
 
 def by_step(axis, runs: pd.DataFrame, column: str = "curve_loss", *, color, **line) -> None:
