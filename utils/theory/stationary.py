@@ -90,7 +90,7 @@ def spectral_ratio(batch_size: int, width: float, *, centered: bool = False) -> 
     Returns
     -------
     float
-        Above 1 there is no stationary law of full rank.
+        Above 1, by the derivation, there is no stationary law of full rank.
 
     Raises
     ------
@@ -710,7 +710,7 @@ def conditional_w2(batch_size: int, width: float, *, centered: bool = False) -> 
     """Squared Wasserstein distance of WH given H from the isotropic Gaussian, to leading order: 2(1 − E√μ).
 
     Derived, for n, d → ∞ at fixed c ≤ 1, by Bures' formula (:func:`utils.metrics.squared_w2_to_isotropic`). For small c
-    it is c/4 = n²/(16d), the radius near orthogonality.
+    it is c/4 = n²/(16d), the squared radius near orthogonality.
 
     Parameters
     ----------
