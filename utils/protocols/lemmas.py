@@ -43,8 +43,8 @@ def sharp_constants(n: int, factor: float = 1.0) -> dict[str, float]:
     return {"contraction": factor * lemma8_constant(n), "noise": 1 - 1 / n}
 
 
-#: Each bound after many layers at the best λ, as printed and with sharp constants: of n and d, and of n the width from which it is
-#: non-vacuous.
+#: Each bound after many layers at the best λ, as printed and with sharp constants. Two functions each, one of n and d, the bound,
+#: and one of n, the width from which it is non-vacuous.
 BOUNDS: dict[str, list[tuple[Callable, Callable]]] = {
     "Lemma 7": [(lambda n, d: 1 / d, lambda n: n**2), (lambda n, d: (1 - 1 / n) ** 2 / d, lambda n: (n - 1) ** 2)],
     "Appendix B.1": [
@@ -56,7 +56,7 @@ BOUNDS: dict[str, list[tuple[Callable, Callable]]] = {
         (lambda n, d: theorem1_bound_sharp(math.inf, n, d, lambda_min=1 / n), lambda n: ((n - 1) * (n + 2) / 2) ** 2),
     ],
 }
-#: Where Appendix B.1 starts from: eigenvalues up to their sum, of n.
+#: Where Appendix B.1 starts from. Functions of n, to eigenvalues up to their sum.
 AVERAGE_STARTS: dict[str, Callable[[int], list[float]]] = {
     "orthogonal": lambda n: [1.0] * n,
     "half-way": lambda n: [1.0] * (n - 1) + [(n - 1) / (2 * n - 1)],  # λ_n = 1/(2n)
