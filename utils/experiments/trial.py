@@ -118,8 +118,8 @@ def _changed(label: str, change: Callable, basis: str | None = None, norm: str |
     return Arm(label, basis=basis, scaled=basis != "identity", norm=norm, changes=(partial(change, **degrees),))
 
 
-#: What sets one candidate cause by degrees: the gap with all of the signal passing, the gap of random weights, how much of the
-#: weights is random with the gap held, scale, and the gap under BN.
+#: Arms that set one candidate cause by degrees. These are the gap with all of the signal passing, the gap of random weights, how
+#: much of the weights is random with the gap held, scale, and the gap under BN.
 INTERVENTIONS = {
     "whitened": _changed("identity, whitened", whitened, "identity", degree=1.0),
     "half_whitened": _changed("identity, half whitened", whitened, "identity", degree=0.5),

@@ -191,7 +191,7 @@ def _through(axis, runs: pd.DataFrame, at: dict[str, str | float], **line) -> No
 
 
 def effects(tables: dict[str, pd.DataFrame]) -> list[dict[str, str]]:
-    """What each of :data:`CHANGES` does to the final loss, a row a change: mean and interval of paired differences.
+    """What each of ``CHANGES`` does to the final loss, a row a change: mean and interval of paired differences.
 
     Parameters
     ----------
