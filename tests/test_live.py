@@ -9,6 +9,7 @@ import sys
 import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import nbformat
@@ -265,6 +266,13 @@ def lab(tmp_path, monkeypatch):
         with urlopen(Request(about["url"] + path, data, headers), timeout=120) as answer:
             return json.load(answer) if "api" in path else answer.read().decode()
 
+    def listens():
+        try:
+            return ask("api")
+        except URLError:  # its file is there a moment before the server is
+            return None
+
+    until(listens, process=server)
     yield ask
     server.terminate()
     server.wait(30)
