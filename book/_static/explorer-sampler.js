@@ -240,11 +240,33 @@ function companionSampler() {
     return m;
   }
 
-  /** Density at x of the law of Marchenko and Pastur of mean 1 with ratio c ≤ 1. */
+  /** Where the law of Marchenko and Pastur of mean 1 with ratio c ≤ 1 begins and ends. */
+  const marchenkoPasturEdges = (c) => [(1 - Math.sqrt(c)) ** 2, (1 + Math.sqrt(c)) ** 2];
+
+  /** Its density at x. */
   function marchenkoPastur(x, c) {
-    const low = (1 - Math.sqrt(c)) ** 2, high = (1 + Math.sqrt(c)) ** 2;
+    const [low, high] = marchenkoPasturEdges(c);
     return x > low && x < high ? Math.sqrt((high - x) * (x - low)) / (2 * Math.PI * c * x) : 0;
   }
+
+  /** Factor by which a small gap contracts per layer at infinite width. */
+  const localRate = (n) => n / (n + 2);
+
+  /** Factor by which the mean energy of gradients grows per layer, going back through a wide linear network. */
+  const gradientGrowth = (n, center = false) => (n - center - 1) / (n - center - 2);
+
+  /** The same with centering and ReLU, large batches. */
+  const reluGradientGrowth = () => Math.PI / (Math.PI - 1);
+
+  // Bits of the fraction, and the largest exponent.
+  const FORMATS = { float16: [10, 15], bfloat16: [7, 127], float32: [23, 127], float64: [52, 1023] };
+  const formats = Object.keys(FORMATS);
+
+  /** Largest finite number of a format. */
+  const largestNumber = (format) => (2 - 2 ** -FORMATS[format][0]) * 2 ** FORMATS[format][1];
+
+  /** Layers after which entries of size one at the output exceed the largest number of a format, from the growth of the energy. */
+  const overflowDepth = (growth, largest) => 2 * Math.log(largest) / Math.log(growth);
 
   /** Theorem 1 as proved, for layer ℓ ≥ 1: 2 (1 − ⅔λ)^{ℓ−1} + 3n/(λ√d) if every earlier least eigenvalue is at least λ. */
   function theorem1(layer, n, width, least) {
@@ -293,8 +315,9 @@ function companionSampler() {
   }
 
   return {
-    bnLayer, centered, cholesky, columnsOf, criticalWidth, floor, gap, generator, infiniteWidthMap, largestGap, marchenkoPastur,
-    orthogonalized, product, root, spectrum, start, survivingRank, theorem1, unit, vanillaLayer,
+    bnLayer, centered, cholesky, columnsOf, criticalWidth, floor, formats, gap, generator, gradientGrowth, infiniteWidthMap,
+    largestGap, largestNumber, localRate, marchenkoPastur, marchenkoPasturEdges, orthogonalized, overflowDepth, product,
+    reluGradientGrowth, root, spectrum, start, survivingRank, theorem1, unit, vanillaLayer,
   };
 }
 
