@@ -220,6 +220,19 @@ function companionSampler() {
     return Math.sqrt(lam.reduce((sum, x) => sum + (x - 1 / n) ** 2, (n - lam.length) / n ** 2));
   }
 
+  /** Orthogonality gap of L Lᵀ of trace 1, without an eigenvalue. */
+  function gapOf(l, n) {
+    let square = 0;
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j <= i; j++) {
+        let c = 0;
+        for (let k = 0; k <= j; k++) c += l[i * n + k] * l[j * n + k];
+        square += i === j ? (c - 1 / n) ** 2 : 2 * c * c;
+      }
+    }
+    return Math.sqrt(square);
+  }
+
   /** Largest possible gap: all samples parallel. */
   const largestGap = (n) => Math.sqrt(1 - 1 / n);
 
@@ -315,7 +328,7 @@ function companionSampler() {
   }
 
   return {
-    bnLayer, centered, cholesky, columnsOf, criticalWidth, floor, formats, gap, generator, gradientGrowth, infiniteWidthMap,
+    bnLayer, centered, cholesky, columnsOf, criticalWidth, floor, formats, gap, gapOf, generator, gradientGrowth, infiniteWidthMap,
     largestGap, largestNumber, localRate, marchenkoPastur, marchenkoPasturEdges, orthogonalized, overflowDepth, product,
     reluGradientGrowth, root, spectrum, start, survivingRank, theorem1, unit, vanillaLayer,
   };

@@ -197,6 +197,15 @@ def test_largest_numbers_are_torchs(sampler):
     assert len(largest) == 4
 
 
+def test_the_gap_without_eigenvalues_is_that_of_the_eigenvalues(sampler):
+    body = """const g = s.generator(9, 0), roots = [s.root(value), s.root(s.start("orthogonal", 4))];
+        for (let layer = 0; layer < 5; layer++) roots.push(s.vanillaLayer(roots[layer], 4, 6, g));
+        return roots.map((l) => [s.gapOf(l, 4), s.gap(s.spectrum(l, 4))])"""
+    without, through = torch.tensor(sampler(body, BATCHES["uneven"].mT.tolist())).T
+    torch.testing.assert_close(without, through, rtol=1e-13, atol=1e-15)
+    assert float(without[0]) == pytest.approx(float(orthogonality_gap(BATCHES["uneven"])), rel=1e-13)
+
+
 def test_small_eigenvalues_keep_their_relative_accuracy(sampler):
     """Columns of decreasing size, as a chain that loses rank makes them: the last eigenvalue is 1e-100 of the first."""
     rotation = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(2))).Q
