@@ -33,7 +33,7 @@ MENDED = (
     (r'<span class="caption-number">(Figure|Listing) \d+ </span>', ""),
     # A figure leads to itself; figures.js opens it on the page instead.
     (
-        r'(?<!">)(<picture>\s*<source [^>]*>)?(<img [^>]*?src="([^"]*_images/[^"]+\.svg)"[^>]*>)(\s*</picture>)?',
+        r'(?<!">)(<picture[^>]*>\s*<source [^>]*>)?(<img [^>]*?src="([^"]*_images/[^"]+\.svg)"[^>]*>)(\s*</picture>)?',
         r'<a class="full-size" href="\3">\1\2\4</a>',
     ),
     # Statements: ids that are there twice.
