@@ -204,7 +204,7 @@ def variant(
     -------
     list of dict
         One a learning rate and seed: ``loss``, ``diverged``, ``accuracy``, ``gap_before``, ``gap_after``, ``passing`` and ``gradient`` as
-        a trial's, and ``curve_gap_after``, at the start and at the end.
+        a trial's, and ``curve_gap_after``, at the start and, if not all have diverged, at the end.
 
     Examples
     --------
@@ -228,12 +228,21 @@ def variant(
     x, y, x_test, y_test = (z.to(device) for z in (x, y, x_test, y_test))
 
     seen = x_test[: how.images or probe - probe % (how.part or 1)].T.expand(len(runs), -1, -1)
-    before, after = ([h.double().square().sum((1, 2)) for h in side[1:]] for side in representations(network, seen))
-    passing = torch.stack([a / b for b, a in zip(before, after, strict=True)]).mean(0)
+    entering, leaving = ([h.double().square().sum((1, 2)) for h in side[1:]] for side in representations(network, seen))
+    passing = torch.stack([b / a for a, b in zip(entering, leaving, strict=True)]).mean(0)
     gradient = gradient_norms(network, x[:images], y[:images], replicas=len(runs)).norm(dim=-1)
-    start = gaps(network, seen)
-    history = train(network, x, y, seeds=each, learning_rate=[rate for rate, _ in runs], batch_size=images, steps=steps)
-    end = gaps(network, seen)
+    history = train(
+        network,
+        x,
+        y,
+        seeds=each,
+        learning_rate=[rate for rate, _ in runs],
+        batch_size=images,
+        steps=steps,
+        watch=partial(gaps, probe=seen),
+        watch_at=[0, steps],
+    )
+    before, after = (torch.stack([at[side][:, -1] for at in history.watched]) for side in ("gap_before", "gap_after"))
     right = accuracy(network, x_test, y_test, replicas=len(runs))
     return [
         {
@@ -242,11 +251,11 @@ def variant(
             "loss": float(history.loss[-max(1, steps // 10) :, i].double().mean()),
             "diverged": int(history.diverged[i]),
             "accuracy": float(right[i]),
-            "gap_before": float(start["gap_before"][i, -1]),
-            "gap_after": float(start["gap_after"][i, -1]),
+            "gap_before": float(before[0, i]),
+            "gap_after": float(after[0, i]),
             "passing": float(passing[i]),
             "gradient": float(gradient[i]),
-            "curve_gap_after": [float(gap["gap_after"][i, -1]) for gap in (start, end)],
+            "curve_gap_after": after[:, i].tolist(),
         }
         for i, (rate, seed) in enumerate(runs)
     ]
