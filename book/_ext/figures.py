@@ -27,6 +27,7 @@ def fit(app, doctree, docname) -> None:
             source = f'<source media="{PHONE}" srcset="{here}{name}.narrow.svg" width="{width}" height="{height}">'
             wide = image.deepcopy()
             wide["width"], wide["height"] = _size(Path(app.srcdir) / image["uri"])
+            wide["classes"] += ["no-scaled-link"]  # it has one already
             image.replace_self([_html(f"<picture>{source}"), wide, _html("</picture>")])
             caption += _html(f' <a class="figure-data" href="{here}{name}.csv" download>Data (CSV)</a>')
 
