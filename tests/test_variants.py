@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from utils.experiments.trial import initialized, trial
-from utils.experiments.variants import BATCHES, VARIANTS, WEIGHTS, Batches, Parts, compared, variant
+from utils.experiments.variants import BATCHES, VARIANTS, WEIGHTS, Batches, Parts, variant
 from utils.metrics import orthogonality_gap
 from utils.networks.data import task
 from utils.networks.layers import BatchNorm
@@ -73,10 +73,3 @@ def test_signs_leave_the_gap_before_an_activation_and_cut_what_passes_it():
     (gap, passing), (expected, all_of_it) = gaps_of("slice_signs"), gaps_of("slice")
     torch.testing.assert_close(gap[1], expected[1], rtol=0, atol=0.05)  # of other images than the weights were made of
     assert (passing[-1] < 0.6).all() and (all_of_it[-1] > 0.7).all()
-
-
-def test_a_rate_is_chosen_on_other_seeds(tmp_path, monkeypatch):
-    monkeypatch.setenv("COMPANION_STORE", str(tmp_path))
-    setting = {name: value for name, value in SETTING.items() if name not in ("learning_rate", "seeds")}
-    runs = compared(["bn_20"], setting, rates=[1e-6, 0.1], tuning=[7], seeds=[0, 1])
-    assert runs[["learning_rate", "seed"]].values.tolist() == [[0.1, 0], [0.1, 1]]

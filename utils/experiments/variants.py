@@ -5,11 +5,9 @@ from functools import partial
 from itertools import product
 from typing import NamedTuple
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from utils.experiments.sweep import sweep
 from utils.experiments.trial import initialized
 from utils.networks import data
 from utils.networks.init import layer_by_layer, orthogonalising_weight
@@ -18,9 +16,8 @@ from utils.networks.layers import BatchNorm
 from utils.networks.perceptron import representations
 from utils.networks.train import accuracy, gaps, gradient_norms, train
 from utils.seeding import generator_for
-from utils.stats.comparison import best_rates, score
 
-__all__ = ["BATCHES", "VARIANTS", "WEIGHTS", "Batches", "Parts", "Variant", "compared", "signed", "variant"]
+__all__ = ["BATCHES", "VARIANTS", "WEIGHTS", "Batches", "Parts", "Variant", "signed", "variant"]
 
 
 class Variant(NamedTuple):
@@ -271,50 +268,3 @@ def _batched(network: nn.Sequential, how: Variant, batch_size: int, seeds: list[
     size = network[0].weight.shape[2], copies * how.images
     draws = [torch.randn(size, generator=generator_for(seed, "copies")) for seed in seeds]
     return Batches(network, how.images, (how.noise or 0) * torch.stack(draws))
-
-
-def compared(
-    arms: Sequence[str], setting: dict, *, rates: list[float], tuning: list[int], seeds: list[int]
-) -> pd.DataFrame:
-    """Variants at the learning rates that are best for them, chosen on seeds that are not compared.
-
-    Parameters
-    ----------
-    arms : sequence of str
-        Keys of :data:`WEIGHTS` or :data:`BATCHES`.
-    setting : dict
-        Arguments of :func:`variant` that all have in common.
-    rates : list of float
-        Those tried.
-    tuning, seeds : list of int
-        For choosing the rate, and for the comparison.
-
-    Returns
-    -------
-    DataFrame
-        One row per run, with its ``score``.
-
-    Examples
-    --------
-    >>> setting = {
-    ...     "task": "digits", "scale": "symmetric", "train_images": 500, "test_images": 100, "width": 32, "depth": 2, "batch_size": 50,
-    ...     "steps": 10, "probe": 8,
-    ... }
-    >>> from tempfile import TemporaryDirectory
-    >>> from unittest.mock import patch
-    >>> import joblib
-    >>> here = joblib.parallel_config(backend="sequential")
-    >>> with here, TemporaryDirectory() as folder, patch.dict("os.environ", {"COMPANION_STORE": folder}):
-    ...     runs = compared(["bn_20"], setting, rates=[1e-6, 0.1], tuning=[7], seeds=[0, 1])
-    >>> runs[["arm", "learning_rate", "seed"]].values.tolist()
-    [['bn_20', 0.1, 0], ['bn_20', 0.1, 1]]
-    """
-    tuned = sweep(
-        variant,
-        [setting | {"arm": arm, "learning_rate": rates, "seeds": tuning} for arm in arms],
-        description="tuning variants",
-    )
-    best = best_rates(tuned)
-    grid = [setting | {"arm": arm, "learning_rate": best[arm, setting["depth"]], "seeds": seeds} for arm in arms]
-    table = sweep(variant, grid, description="comparison of variants")
-    return table.assign(score=score(table))
