@@ -19,15 +19,19 @@ __all__ = ["by_depth", "by_dose", "by_step", "chance_line", "effects", "in_numbe
 Grid = dict[str, list] | list[dict[str, list]]
 
 
-def trials(grid: Grid, setting: dict, *, description: str | None = None) -> pd.DataFrame:
+def trials(
+    grid: Grid, setting: dict, *, run: Callable[..., list[dict]] = trial, description: str | None = None
+) -> pd.DataFrame:
     """Trials of a grid, computed once and stored.
 
     Parameters
     ----------
     grid : dict of str to list, or list of such dicts
-        Arguments of :func:`utils.experiments.trial.trial` to combine.
+        Arguments of ``run`` to combine.
     setting : dict
         Arguments that all have in common; on the device ``"cuda"`` trials run one at a time.
+    run : callable
+        :func:`utils.experiments.trial.trial`, or :func:`utils.experiments.variants.variant`.
     description : str, optional
         Of the progress bar.
 
@@ -53,12 +57,12 @@ def trials(grid: Grid, setting: dict, *, description: str | None = None) -> pd.D
     [[3, 'xavier'], [3, 'bn'], [2, 'xavier'], [2, 'bn']]
     """
     jobs = 1 if setting.get("device") == "cuda" else None
-    table = sweep(trial, [setting | values for values in ParameterGrid(grid)], jobs=jobs, description=description)
+    table = sweep(run, [setting | values for values in ParameterGrid(grid)], jobs=jobs, description=description)
     return table.assign(score=score(table))
 
 
 def tuned_trials(
-    grid: Grid, setting: dict, seeds: list[int], *, description: str = ""
+    grid: Grid, setting: dict, seeds: list[int], *, run: Callable[..., list[dict]] = trial, description: str = ""
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Every arm at every depth, at the learning rate that is best for it there, on seeds that did not choose it.
 
@@ -70,6 +74,8 @@ def tuned_trials(
         Arguments that all trials have in common.
     seeds : list of int
         Of the comparison.
+    run : callable
+        As :func:`trials` takes it.
     description : str
         Of the progress bars.
 
@@ -96,13 +102,13 @@ def tuned_trials(
     """
     parts = [grid] if isinstance(grid, dict) else grid
     together = [part | {"learning_rate": [part["learning_rate"]]} for part in parts]
-    tuned = trials(together, setting, description=f"tuning {description}".strip())
+    tuned = trials(together, setting, run=run, description=f"tuning {description}".strip())
     best = best_rates(tuned)
     pairs = dict.fromkeys((values["arm"], values["depth"]) for values in ParameterGrid(grid))
     chosen = [
         {"arm": [arm], "depth": [depth], "learning_rate": [best[arm, depth]], "seeds": [seeds]} for arm, depth in pairs
     ]
-    return tuned, trials(chosen, setting, description=f"comparison {description}".strip())
+    return tuned, trials(chosen, setting, run=run, description=f"comparison {description}".strip())
 
 
 def by_depth(axis, table: pd.DataFrame, arm: str, column: str = "score", *, log: bool = False, **line) -> None:

@@ -1,6 +1,6 @@
 """How fast the SGD experiments are: training steps against the plain way, and the iterative initialization against an SVD per layer.
 
-Measured by :mod:`utils.experiments.benchmark`, which also says how.
+Measured by :mod:`utils.experiments.benchmark.__main__`, which also says how.
 """
 
 from collections.abc import Callable

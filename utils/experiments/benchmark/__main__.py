@@ -15,7 +15,7 @@ import torch
 
 from utils import provenance
 from utils.chains.linear import bn_chain
-from utils.experiments import benchmark_sgd
+from utils.experiments.benchmark import sgd
 from utils.files import ROOT, write_atomically
 from utils.metrics import orthogonality_gap
 from utils.networks.architectures import residual
@@ -116,7 +116,7 @@ def against_draws(batch_size: int, width: int = 1_000_000) -> Iterator[Ratio]:
 
 def training(name: str, task: dict) -> Iterator[Ratio]:
     """A training step against the plain way, on one thread and on the whole machine."""
-    seconds = benchmark_sgd.training_step(task)
+    seconds = sgd.training_step(task)
     work = f"one SGD step and seed, width 64, depth 40, {name}, batch {task['batch']}, ten seeds in one model"
     other, cores = "one run at a time, DataLoader", joblib.cpu_count()
     yield f"training-step-{name}", f"{work}, one thread", seconds["ours"], seconds["plain"], other
@@ -137,7 +137,7 @@ def probing() -> Iterator[Ratio]:
 
 PEAK = """
 import torch
-from utils.experiments.benchmark import own_peak
+from utils.experiments.benchmark.__main__ import own_peak
 from utils.chains.linear import bn_chain
 from utils.seeding import generator_for
 torch.set_num_threads(1)
@@ -178,16 +178,12 @@ def measure() -> dict:
         add(one_layer(width))
     for batch_size in (8, 16):
         add(against_draws(batch_size))
-    for name, task in (("digits", benchmark_sgd.DIGITS), ("cifar10", benchmark_sgd.CIFAR)):
+    for name, task in (("digits", sgd.DIGITS), ("cifar10", sgd.CIFAR)):
         add(training(name, task))
     add(probing())
-    *seconds, apart = benchmark_sgd.initialization()
+    *seconds, apart = sgd.initialization()
     add([("iterative-init", "iterative initialization, width 800, depth 30", *seconds, "an SVD per layer")])
-    speed = {
-        "init_apart": apart,
-        "gemm_peak_flops": benchmark_sgd.gemm_peak(),
-        "wide_step_flops": benchmark_sgd.wide_step_flops(),
-    }
+    speed = {"init_apart": apart, "gemm_peak_flops": sgd.gemm_peak(), "wide_step_flops": sgd.wide_step_flops()}
     # In a process of its own: after its imports, and after 50 layers.
     done = subprocess.run([sys.executable, "-c", PEAK], cwd=ROOT, capture_output=True, text=True, check=True)
     before, after = map(float, done.stdout.split())
