@@ -375,7 +375,7 @@ def drifts(n: int, *, generator: torch.Generator) -> dict[int, np.ndarray]:
     [6, 7, 8, 11]
     """
     d = critical_width(n)
-    near = {"runs": 1600 // n, "burn": 5 * n, "window": 144, "generator": generator}
+    near = {"runs": 1600 // n, "burn": 2 * n, "window": 144, "generator": generator}
     far = near | {"runs": 800 // n, "burn": n, "window": 36}
     settings = {math.floor(0.97 * d): near, math.ceil(1.03 * d): near, round(1.25 * d): far, round(1.6 * d): far}
     return {width: thin_drift(n, width=width, **setting) for width, setting in settings.items()}
