@@ -1,9 +1,11 @@
 """Sphinx extension: every figure fits the screen, and its data is one click away.
 
 Beside the figure NAME the build has put ``_static/figures/NAME.narrow.svg``, the same figure drawn for a phone, and
-``NAME.csv``, what it shows. A page picks the picture by the width of the screen, without a script.
+``NAME.csv``, what it shows. A page picks the picture by the width of the screen, without a script. Both have their size
+in the page, so that nothing moves while pictures load.
 """
 
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -21,9 +23,20 @@ def fit(app, doctree, docname) -> None:
         image = next(iter(figure.findall(nodes.image)), None)
         caption = next(iter(figure.findall(nodes.caption)), None)
         if name and image is not None and caption is not None:
-            source = f'<picture><source media="{PHONE}" srcset="{here}{name}.narrow.svg">'
-            image.replace_self([_html(source), image.deepcopy(), _html("</picture>")])
+            width, height = _size(folder / f"{name}.narrow.svg")
+            source = f'<source media="{PHONE}" srcset="{here}{name}.narrow.svg" width="{width}" height="{height}">'
+            wide = image.deepcopy()
+            wide["width"], wide["height"] = _size(Path(app.srcdir) / image["uri"])
+            wide["classes"] += ["no-scaled-link"]  # it has one already
+            image.replace_self([_html(f"<picture>{source}"), wide, _html("</picture>")])
             caption += _html(f' <a class="figure-data" href="{here}{name}.csv" download>Data (CSV)</a>')
+
+
+def _size(picture: Path) -> tuple[str, str]:
+    """Width and height of an SVG, in pixels of a page."""
+    head = picture.read_text(encoding="utf-8")[:2000]
+    points = re.search(r'<svg[^>]* width="([\d.]+)pt" height="([\d.]+)pt"', head)
+    return tuple(f"{float(one) * 4 / 3:.0f}" for one in points.groups())
 
 
 def _html(text: str) -> nodes.raw:

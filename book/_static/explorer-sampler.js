@@ -220,6 +220,19 @@ function companionSampler() {
     return Math.sqrt(lam.reduce((sum, x) => sum + (x - 1 / n) ** 2, (n - lam.length) / n ** 2));
   }
 
+  /** Orthogonality gap of L Lᵀ of trace 1, without an eigenvalue. */
+  function gapOf(l, n) {
+    let square = 0;
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j <= i; j++) {
+        let c = 0;
+        for (let k = 0; k <= j; k++) c += l[i * n + k] * l[j * n + k];
+        square += i === j ? (c - 1 / n) ** 2 : 2 * c * c;
+      }
+    }
+    return Math.sqrt(square);
+  }
+
   /** Largest possible gap: all samples parallel. */
   const largestGap = (n) => Math.sqrt(1 - 1 / n);
 
@@ -240,11 +253,33 @@ function companionSampler() {
     return m;
   }
 
-  /** Density at x of the law of Marchenko and Pastur of mean 1 with ratio c ≤ 1. */
+  /** Where the law of Marchenko and Pastur of mean 1 with ratio c ≤ 1 begins and ends. */
+  const marchenkoPasturEdges = (c) => [(1 - Math.sqrt(c)) ** 2, (1 + Math.sqrt(c)) ** 2];
+
+  /** Its density at x. */
   function marchenkoPastur(x, c) {
-    const low = (1 - Math.sqrt(c)) ** 2, high = (1 + Math.sqrt(c)) ** 2;
+    const [low, high] = marchenkoPasturEdges(c);
     return x > low && x < high ? Math.sqrt((high - x) * (x - low)) / (2 * Math.PI * c * x) : 0;
   }
+
+  /** Factor by which a small gap contracts per layer at infinite width. */
+  const localRate = (n) => n / (n + 2);
+
+  /** Factor by which the mean energy of gradients grows per layer, going back through a wide linear network. */
+  const gradientGrowth = (n, center = false) => (n - center - 1) / (n - center - 2);
+
+  /** The same with centering and ReLU, large batches. */
+  const reluGradientGrowth = () => Math.PI / (Math.PI - 1);
+
+  // Bits of the fraction, and the largest exponent.
+  const FORMATS = { float16: [10, 15], bfloat16: [7, 127], float32: [23, 127], float64: [52, 1023] };
+  const formats = Object.keys(FORMATS);
+
+  /** Largest finite number of a format. */
+  const largestNumber = (format) => (2 - 2 ** -FORMATS[format][0]) * 2 ** FORMATS[format][1];
+
+  /** Layers after which entries of size one at the output exceed the largest number of a format, from the growth of the energy. */
+  const overflowDepth = (growth, largest) => 2 * Math.log(largest) / Math.log(growth);
 
   /** Theorem 1 as proved, for layer ℓ ≥ 1: 2 (1 − ⅔λ)^{ℓ−1} + 3n/(λ√d) if every earlier least eigenvalue is at least λ. */
   function theorem1(layer, n, width, least) {
@@ -293,8 +328,9 @@ function companionSampler() {
   }
 
   return {
-    bnLayer, centered, cholesky, columnsOf, criticalWidth, floor, gap, generator, infiniteWidthMap, largestGap, marchenkoPastur,
-    orthogonalized, product, root, spectrum, start, survivingRank, theorem1, unit, vanillaLayer,
+    bnLayer, centered, cholesky, columnsOf, criticalWidth, floor, formats, gap, gapOf, generator, gradientGrowth, infiniteWidthMap,
+    largestGap, largestNumber, localRate, marchenkoPastur, marchenkoPasturEdges, orthogonalized, overflowDepth, product,
+    reluGradientGrowth, root, spectrum, start, survivingRank, theorem1, unit, vanillaLayer,
   };
 }
 

@@ -39,7 +39,7 @@ function companionWorker(sampler, post) {
         const lam = sampler.spectrum(l, dimensions);
         return { ...measure(lam, dimensions), lam: Float32Array.from(lam, (x) => x * dimensions) };
       }),
-      vanilla: plain.map((l) => measure(sampler.spectrum(l, n), n)),
+      vanilla: plain.map((l) => ({ gap: sampler.gapOf(l, n) })),
     });
     layers.push(measured());
     for (let layer = 1; layer <= depth; layer++) {

@@ -1,14 +1,13 @@
 // What the pages that compute have in common: knobs with ranges, an address that holds the setting, plots, workers, words.
 /**
- * @param {string} id of the page's section, whose parts have names in data-part.
+ * @param {Element} page the section that computes, with an id; its parts have names in data-part.
  * @param {object} knobs by name: label; from, to, start; whole: boolean; log: boolean, a slider of equal factors. What depends on
  *   knobs before it has a function of the setting as `from`, and as `low` where its slider begins. A knob may have a box
  *   (data-part=NAME), a slider (NAME-slider), or only a place in the address.
  * @param {string[]} words that an address may have besides, each a choice.
  */
-function interactivePage(id, knobs, words) {
+function interactivePage(page, knobs, words) {
   "use strict";
-  const page = document.getElementById(id);
   const find = (name) => page.querySelector(`[data-part="${name}"]`);
 
   // ---------------------------------------------------------------- words
@@ -123,7 +122,7 @@ function interactivePage(id, knobs, words) {
         const value = Number(fromSlider(Number(slider.value), slidingRange(knob)));
         change(name, Math.max(value, least(knob, setting())), slider);
       });
-      box?.setAttribute("aria-describedby", `${id}-said`);
+      box?.setAttribute("aria-describedby", `${page.id}-said`);
       box?.addEventListener("change", () => {
         const why = refused(name, box.value === "" ? NaN : Number(box.value), setting());
         if (!why) return change(name, Number(box.value), null);
@@ -139,6 +138,24 @@ function interactivePage(id, knobs, words) {
     const style = getComputedStyle(page), value = (of) => style.getPropertyValue(`--explorer-${of}`).trim();
     return value(name) + (faint ? value("band") : "");
   };
+  /** A number on an axis, to one digit. */
+  const label = (x) => (x > 9e-4 && x < 1e3 ? String(Number(x.toPrecision(1))) : power(Math.round(Math.log10(x))));
+  /** Grid lines of a logarithmic axis, at 1, 2, …, 9 times powers of ten (uPlot's own need limits of that kind). */
+  function splits(_, axis, low, high) {
+    const found = [];
+    for (let k = Math.floor(Math.log10(low)); k <= Math.log10(high); k++) {
+      for (let m = 1; m < 10; m++) if (m * 10 ** k >= low && m * 10 ** k <= high) found.push(m * 10 ** k);
+    }
+    return found;
+  }
+  /** Labels for as many of them as there is room for. */
+  function labels(_, at) {
+    const wide = Math.log10(at[at.length - 1] / at[0]);
+    const shown = wide < 1.2 ? [1, 2, 3, 5, 7] : wide < 2.5 ? [1, 2, 5] : [1];
+    return at.map((x) => (shown.includes(Math.round(x / 10 ** Math.floor(Math.log10(x * 1.0001)))) ? label(x) : ""));
+  }
+  const logarithmic = { splits, values: labels, filter: (_, at) => at };
+
   const plots = [];
   /** A plot with uPlot; lines and bands as uPlot's series and bands, x and y its scales. */
   function plot(part, height, { lines, bands = [], x, y, incrs, ticks = {}, cursor, hover }) {
@@ -187,6 +204,6 @@ function interactivePage(id, knobs, words) {
   }
 
   return {
-    color, digits, fill, find, number, onAddress, onKnobs, page, parse, plot, power, say, share, showKnobs, timeLeft, workers,
+    color, digits, fill, find, label, least: (name, setting) => least(knobs[name], setting), logarithmic, number, onAddress, onKnobs, page, parse, plot, power, say, share, showKnobs, timeLeft, workers,
   };
 }

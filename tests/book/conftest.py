@@ -86,6 +86,12 @@ def loaded(browser, address, *, dark=False, width=1300, unfolded=False):
     return page
 
 
+@pytest.fixture(scope="session")
+def load(browser):
+    """``load(address, dark=False, width=1300)``: a page that the caller closes, see :func:`loaded`."""
+    return partial(loaded, browser)
+
+
 @pytest.fixture
 def visit(browser):
     """``visit(address, dark=False, width=1300)``: a page of this test's own, see :func:`loaded`."""

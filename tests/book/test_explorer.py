@@ -222,10 +222,10 @@ def test_no_setting_is_an_error(site, visit):
     corners = (
         "n2-d2-depth500-runs20-near-centered",
         "n2-d2-depth2-runs1-near",
-        "n32-d32-depth500-runs3-digits",
+        "n32-d32-depth500-runs1-digits",
         "n32-d32-depth100-runs3-rankone-centered",
         "n2-d1000000-depth5-runs1-orthogonal",
-        "n20-d300-depth60-runs20-parallel-centered",
+        "n20-d300-depth20-runs20-parallel-centered",
     )
     for corner in corners:
         page.goto(site + EXPLORER + "#" + corner)

@@ -175,15 +175,35 @@ def test_the_infinite_width_map_is_pythons(sampler, lam):
     torch.testing.assert_close(theirs, ours, rtol=1e-11, atol=0)
 
 
-def test_floor_bound_and_largest_gap_are_pythons(sampler):
+def test_levels_bounds_rates_and_growths_are_pythons(sampler):
     pairs = {
         "s.floor(4, 32)": theory.gap_floor(4, 32),
         "s.floor(4, 32, true)": math.sqrt(theory.centered_mean_square_gap(4, 32)),
         "s.floor(2, 32, true)": math.sqrt(theory.centered_mean_square_gap(2, 32)),
         "s.theorem1(7, 4, 1e6, 0.2)": theory.theorem1_bound(7, 4, 1e6, lambda_min=0.2),
         "s.largestGap(8)": theory.largest_gap(8),
+        "s.localRate(5)": theory.local_rate(5),
+        "s.gradientGrowth(8)": theory.gradient_growth(8),
+        "s.gradientGrowth(8, true)": theory.gradient_growth(8, centered=True),
+        "s.reluGradientGrowth()": theory.relu_gradient_growth(),
+        "s.overflowDepth(1.2, 65504)": theory.overflow_depth(1.2, largest=65504),
     }
     assert sampler(f"return [{', '.join(pairs)}]") == pytest.approx([*pairs.values()], rel=1e-14)
+
+
+def test_largest_numbers_are_torchs(sampler):
+    largest = sampler("return Object.fromEntries(s.formats.map((one) => [one, s.largestNumber(one)]))")
+    assert largest == {name: torch.finfo(getattr(torch, name)).max for name in largest}
+    assert len(largest) == 4
+
+
+def test_the_gap_without_eigenvalues_is_that_of_the_eigenvalues(sampler):
+    body = """const g = s.generator(9, 0), roots = [s.root(value), s.root(s.start("orthogonal", 4))];
+        for (let layer = 0; layer < 5; layer++) roots.push(s.vanillaLayer(roots[layer], 4, 6, g));
+        return roots.map((l) => [s.gapOf(l, 4), s.gap(s.spectrum(l, 4))])"""
+    without, through = torch.tensor(sampler(body, BATCHES["uneven"].mT.tolist())).T
+    torch.testing.assert_close(without, through, rtol=1e-13, atol=1e-15)
+    assert float(without[0]) == pytest.approx(float(orthogonality_gap(BATCHES["uneven"])), rel=1e-13)
 
 
 def test_small_eigenvalues_keep_their_relative_accuracy(sampler):
@@ -210,6 +230,9 @@ def test_the_law_of_marchenko_and_pastur_is_pythons(sampler, c):
     x = np.linspace(0.001, 4.5, 300)
     theirs = sampler("return value.x.map((x) => s.marchenkoPastur(x, value.c))", {"x": x.tolist(), "c": c})
     np.testing.assert_allclose(theirs, theory.marchenko_pastur_density(x, c), rtol=1e-9, atol=1e-12)
+    assert sampler("return s.marchenkoPasturEdges(value)", c) == pytest.approx(
+        theory.marchenko_pastur_edges(c), rel=1e-14
+    )
 
 
 def test_the_images_are_the_embedded_ones():
@@ -220,5 +243,6 @@ def test_the_images_are_the_embedded_ones():
 def test_colors_are_the_books():
     style = (STATIC / "explorer.css").read_text(encoding="utf-8")
     arms = {arm: plotting.look(arm)["color"] for arm in ("xavier", "identity", "permutation", "slice")}
+    arms |= {"relu": plotting.look("ReLU")["color"]}
     for name, color in {"bn": plotting.BN, "vanilla": plotting.VANILLA, "bound": plotting.BOUND, **arms}.items():
         assert f"--explorer-{name}: {color};" in style

@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 import pandas as pd
-import scipy
 
 from utils.stats.intervals import mean_and_interval
 
-__all__ = ["best_rates", "explained", "half_fall", "mean_and_interval", "paired", "score"]
+__all__ = ["best_rates", "half_fall", "mean_and_interval", "paired", "score"]
 
 CHANCE = math.log(10)  # cross entropy of ten classes, none preferred
 
@@ -88,7 +87,7 @@ def paired(table: pd.DataFrame, column: str, **where: object) -> np.ndarray:
 
 
 def half_fall(at: list[int], curve: list[float]) -> float:
-    """When a curve has made half of its way from start to end: the first time it is at the middle or beyond.
+    """When a curve has made half of its fall from start to end: the first time it is at the middle or below.
 
     Parameters
     ----------
@@ -99,7 +98,7 @@ def half_fall(at: list[int], curve: list[float]) -> float:
     Returns
     -------
     float
-        Fraction of the run, in [0, 1]; 1 for a curve that ends in divergence and so has no half-way.
+        Fraction of the run, in [0, 1]; 1 for a curve that does not end below its start or diverges: it has no half-way.
 
     Examples
     --------
@@ -107,34 +106,6 @@ def half_fall(at: list[int], curve: list[float]) -> float:
     0.25
     """
     values = np.asarray(curve)
-    if not np.isfinite(values).all():
+    if not np.isfinite(values).all() or values[-1] >= values[0]:
         return 1.0
-    middle = (values[0] + values[-1]) / 2
-    there = values <= middle if values[-1] < values[0] else values >= middle
-    return at[int(np.argmax(there))] / at[-1]
-
-
-def explained(table: pd.DataFrame, measure: str, outcome: str) -> np.ndarray:
-    """Share of the variance of an outcome's ranks that a measure's ranks explain: Spearman's ρ², one per seed.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The settings to be told apart (one row an arm and seed).
-    measure, outcome : str
-        Columns.
-
-    Returns
-    -------
-    ndarray, shape (seeds,)
-        In [0, 1]; ranks, so that no transformation of either matters.
-
-    Examples
-    --------
-    >>> runs = pd.DataFrame({"seed": 0, "gap": [0.1, 0.2, 0.3], "loss": [1.0, 10.0, 100.0]})
-    >>> explained(runs, "gap", "loss").round(4)  # one order, whatever the scale
-    array([1.])
-    """
-    return np.array(
-        [scipy.stats.spearmanr(rows[measure], rows[outcome]).statistic ** 2 for _, rows in table.groupby("seed")]
-    )
+    return at[int(np.argmax(values <= (values[0] + values[-1]) / 2))] / at[-1]

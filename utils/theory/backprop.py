@@ -83,7 +83,7 @@ def overflow_depth(growth: float, *, largest: float) -> float:
     Parameters
     ----------
     growth : float
-        Of the energy, a layer; > 1.
+        Of the energy, per layer; > 1.
     largest : float
         ``torch.finfo(dtype).max``, over the initial size of an entry.
 
