@@ -288,8 +288,10 @@ def beside_centered_law(n: int, width: int, found: Mapping[str, Tensor]) -> dict
     >>> list(beside_centered_law(6, 64, activated_spectra(6, 64, {"ReLU": torch.relu}, **setting)))[-2:]
     ['least, ReLU', 'ν/(d/n), ReLU']
     """
-    critical, model = _model(n, width)
-    row = {"n": n, "width": width, "critical width": critical, "model": model}
+    critical = critical_width(n, centered=True)
+    lost = width < critical
+    model = "rank is lost" if lost else f"{least_eigenvalue(n, width, centered=True) * (n - 1):.2f}"
+    row = {"n": n, "width": width, "critical width": f"{critical:,.0f}", "model": model}
     for name, lam in found.items():
         row[f"least, {name}"] = _mean_and_two_errors(lam[..., -1].mean(0))
     for name, lam in found.items():
@@ -299,8 +301,8 @@ def beside_centered_law(n: int, width: int, found: Mapping[str, Tensor]) -> dict
 
 def beside_convolved_law(
     n: int, side: int, channels: int, kernel: int, found: Mapping[str, tuple[Tensor, Tensor]]
-) -> dict[str, object]:
-    """What :func:`convolved_spectra` found beside the law of linear networks: a row of a table.
+) -> list[dict[str, object]]:
+    """What :func:`convolved_spectra` found beside the law of linear networks: two rows of a table, of images and of positions.
 
     Parameters
     ----------
@@ -309,28 +311,25 @@ def beside_convolved_law(
 
     Returns
     -------
-    dict of str to object
-        What the law says of the images and, for a kernel of one position, of the positions; then, of the images and of their
-        positions, as :func:`beside_centered_law`: degrees of freedom over d/n, d the channels and n the images or positions,
-        and the least eigenvalue, by activation.
+    list of dict of str to object
+        As :func:`beside_centered_law`, with the channels for d and the images, or all their positions, for n. The law is given
+        for a kernel of one position only.
 
     Examples
     --------
     >>> setting = {"runs": 3, "depth": 8, "count": 2, "generator": torch.Generator().manual_seed(0)}
     >>> found = convolved_spectra(6, 2, 64, 1, {"ReLU": torch.relu}, **setting)
-    >>> list(beside_convolved_law(6, 2, 64, 1, found))[-2:]
-    ['positions: ν/(d/n), ReLU', 'positions: least, ReLU']
+    >>> images, positions = beside_convolved_law(6, 2, 64, 1, found)
+    >>> images["n"], positions["n"]
+    ('6 images', '24 positions')
     """
-    critical, model = _model(n * side**2, channels)
-    row = {"kernel": f"{kernel}×{kernel}", "positions": f"{side}×{side}", "channels": channels}
-    row |= {"critical width of all positions": critical, "images: least, model": _model(n, channels)[1]}
-    row |= {"positions: least, model": model if kernel == 1 else "–"}
+    rows = []
     for which, (what, size) in enumerate({"images": n, "positions": n * side**2}.items()):
-        for name, spectra in found.items():
-            row[f"{what}: ν/(d/n), {name}"] = _mean_and_two_errors(_freedom(spectra[which]) * size / channels)
-        for name, spectra in found.items():
-            row[f"{what}: least, {name}"] = _mean_and_two_errors(spectra[which][..., -1].mean(0))
-    return row
+        spectra = {name: both[which] for name, both in found.items()}
+        row = beside_centered_law(size, channels, spectra) | {"n": f"{size} {what}"}
+        row |= {} if kernel == 1 else {"model": "–"}
+        rows.append({"kernel": f"{kernel}×{kernel}", "image": f"{side}×{side}"} | row)
+    return rows
 
 
 def _freedom(lam: Tensor) -> Tensor:
@@ -338,13 +337,6 @@ def _freedom(lam: Tensor) -> Tensor:
     n = lam.shape[-1]
     square = ((lam - 1) / n).square().sum(-1).mean(0)
     return torch.tensor([dimension_of_gap(n, x) for x in square.tolist()])
-
-
-def _model(n: int, width: int) -> tuple[str, str]:
-    """What the law of linear networks says of n samples with mean-centering: the critical width, the least eigenvalue."""
-    critical = critical_width(n, centered=True)
-    least = "rank is lost" if width < critical else f"{least_eigenvalue(n, width, centered=True) * (n - 1):.2f}"
-    return f"{critical:,.0f}", least
 
 
 def _mean_and_two_errors(x: Tensor) -> str:
