@@ -1,8 +1,8 @@
 """Sphinx extension: every figure fits the screen, and its data is one click away.
 
 Beside the figure NAME the build has put ``_static/figures/NAME.narrow.svg``, the same figure drawn for a phone, and
-``NAME.csv``, what it shows. A page picks the picture by the width of the screen, without a script. Both have their size
-in the page, so that nothing moves while pictures load.
+``NAME.csv``, what it shows. A page picks the picture by the width of the screen, without a script. It knows the size
+of both, so that nothing moves while they load.
 """
 
 import re
@@ -23,12 +23,10 @@ def fit(app, doctree, docname) -> None:
         image = next(iter(figure.findall(nodes.image)), None)
         caption = next(iter(figure.findall(nodes.caption)), None)
         if name and image is not None and caption is not None:
-            width, height = _size(folder / f"{name}.narrow.svg")
-            source = f'<source media="{PHONE}" srcset="{here}{name}.narrow.svg" width="{width}" height="{height}">'
-            wide = image.deepcopy()
-            wide["width"], wide["height"] = _size(Path(app.srcdir) / image["uri"])
-            wide["classes"] += ["no-scaled-link"]  # it has one already
-            image.replace_self([_html(f"<picture>{source}"), wide, _html("</picture>")])
+            wide, narrow = _size(Path(app.srcdir) / image["uri"]), _size(folder / f"{name}.narrow.svg")
+            sizes = f"--width: {wide[0]}px; --wide: {wide[0]} / {wide[1]}; --narrow: {narrow[0]} / {narrow[1]}"
+            source = f'<source media="{PHONE}" srcset="{here}{name}.narrow.svg">'
+            image.replace_self([_html(f'<picture style="{sizes}">{source}'), image.deepcopy(), _html("</picture>")])
             caption += _html(f' <a class="figure-data" href="{here}{name}.csv" download>Data (CSV)</a>')
 
 
