@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from utils.chains import activation_chain
+from utils.chains import activation_chain, bn_chain
 from utils.metrics import gram, orthogonality_gap, spectrum
+from utils.protocols.activations import convolved_spectra
 from utils.seeding import generator_for
 from utils.theory import gap_floor, infinite_width_path
 
@@ -66,6 +67,25 @@ def test_several_activations_at_once_keep_apart(method):
     gaps = orthogonality_gap(both).mean(1)
     *_, other = activation_chain(h, functions[::-1], generator=generator_for("turned"), **settings)
     torch.testing.assert_close(orthogonality_gap(other).mean(1).flip(0), gaps, atol=0.05, rtol=0)
+
+
+def test_with_a_kernel_of_one_position_all_positions_are_samples_of_the_linear_chain():
+    """Spectra of torch's own modules beside the exact sampler's, off the mean image; a larger kernel is seen."""
+    n, side, width, runs, depth = 4, 2, 32, 150, 12
+    setting = {"runs": runs, "depth": depth, "count": 1, "generator": generator_for("convolved")}
+    one, nine = (convolved_spectra(n, side, width, k, {"none": lambda x: x}, **setting)["none"] for k in (1, 3))
+    start = torch.randn(runs, width, n * side**2, dtype=torch.float64, generator=generator_for("convolved", "start"))
+    *_, last = bn_chain(start, width=width, depth=depth, centered=True, generator=generator_for("convolved", "chain"))
+    off = last.unflatten(-1, (n, side**2))
+    off = off - off.mean(-2, keepdim=True)
+    images = (n - 1) * spectrum(off.transpose(-1, -2).flatten(-3, -2))[:, : n - 1]
+    positions = (n - 1) * side**2 * spectrum(off.flatten(-2))[:, : (n - 1) * side**2]
+
+    def apart(found, expected):
+        return float(((found - expected).mean(0) / ((found.var(0) + expected.var(0)) / runs).sqrt()).abs().max())
+
+    assert apart(one[0][0], images) < 4.5 and apart(one[1][0], positions) < 4.5
+    assert apart(nine[1][0], positions) > 10
 
 
 @pytest.mark.parametrize(

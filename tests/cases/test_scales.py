@@ -98,6 +98,14 @@ def test_roots_see_no_scale(factor):
     torch.testing.assert_close(gram_root(even * SQUARE)[0] / even, gram_root(SQUARE)[0])
 
 
+def test_a_singular_matrix_leaves_the_roots_of_others_alone():
+    regular, singular = SQUARE.mT @ SQUARE, torch.ones(6, 6, dtype=SQUARE.dtype)
+    roots = psd_root(torch.stack([regular, singular, 2 * regular]))
+    assert torch.equal(roots[[0, 2]], psd_root(torch.stack([regular, 2 * regular])))
+    torch.testing.assert_close(roots[1].mT @ roots[1], singular)
+    assert torch.equal(roots, roots.triu())
+
+
 def test_what_has_no_root_is_named():
     for a in (-torch.eye(2), torch.full((2, 2), torch.nan)):
         with pytest.raises(ValueError, match=r"^a has"):

@@ -101,10 +101,13 @@ def psd_root(a: Tensor) -> Tensor:
             [0., 2.]])
     """
     lower, info = torch.linalg.cholesky_ex(a)
-    if not info.any():
+    failed = info > 0
+    if not failed.any():
         return lower.mT
-    # Rounding made some matrix indefinite, or it is singular: as rare as it is slow.
-    values, vectors = torch.linalg.eigh(checked(a, "a"))
+    # Rounding made some matrices indefinite, or they are singular: what these need is slow.
+    values, vectors = torch.linalg.eigh(checked(a, "a")[failed])
     if (values[..., 0] < -1e-3 * values[..., -1].abs()).any():
         raise ValueError("a has a negative eigenvalue that is no rounding: a Gram matrix has none")
-    return torch.linalg.qr(values.clamp(min=0).sqrt()[..., None] * vectors.mT).R
+    root = lower.mT.contiguous()
+    root[failed] = torch.linalg.qr(values.clamp(min=0).sqrt()[..., None] * vectors.mT).R
+    return root

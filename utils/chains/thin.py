@@ -75,20 +75,22 @@ def thin_drift(
     affordable(torch.empty(runs, m, m, device="meta"), width, burn + window, "exact", rows=width)
     freedom = max(matched_dimension(m, width), m - 0.5)  # below the critical width no such law: as close as there is
     r = normalized_wishart_root((runs, m, m), freedom=freedom, generator=checked_generator(generator))
+    lam = spectrum(r)
     drifts = []
     for layer in range(burn + window):
         w = torch.randn(runs, m, width, generator=generator, dtype=draws, device=r.device)
         inverse = torch.bmm(r.mT.to(draws), w).square_().sum(1).reciprocal_()
         t = psd_root(torch.bmm(w * inverse[:, None], w.mT).to(r.dtype) / width)
-        following = torch.bmm(t, r)
+        r = torch.bmm(t, r)
+        if layer < burn - 1:
+            continue
+        before, lam = lam, spectrum(r)
         if layer >= burn:
             growth = _mean_log_growth(w, inverse, t, generator)
-            lam = spectrum(r)
-            excess = inverse.to(r.dtype).mean(-1) - mean_inverse_square(lam)
-            noise = spectral_gap(spectrum(following)).square() - expected_square_gap(lam, width)
-            # The coefficients are near the best ones for n from 8 to 32.
+            excess = inverse.to(r.dtype).mean(-1) - mean_inverse_square(before)
+            noise = spectral_gap(lam).square() - expected_square_gap(before, width)
+            # The coefficients are near the best ones for n from 8 to 48.
             drifts.append(growth - 0.6 * excess - 0.2 * batch_size * noise)
-        r = following
     return torch.stack(drifts).mean(0).cpu().numpy()
 
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from utils.chains.linear import bn_chain
-from utils.chains.nonlinear import activation_chain
 from utils.chains.thin import thin_drift
 from utils.metrics import gram, orthogonality_gap, spectrum
 from utils.seeding import checked_generator
@@ -17,10 +16,8 @@ from utils.theory.limits import expected_square_gap, gap_floor, local_rate, spec
 from utils.theory.stationary import (
     conditional_w2,
     critical_width,
-    dimension_of_gap,
     floor_dimension,
     gaussian_limit_covariance,
-    least_eigenvalue,
     matched_dimension,
     mean_least_eigenvalue,
     mean_square_gap,
@@ -30,8 +27,6 @@ from utils.theory.stationary import (
 )
 
 __all__ = [
-    "activated_spectra",
-    "beside_centered_law",
     "beside_law",
     "beside_limit",
     "beside_quarters",
@@ -153,50 +148,6 @@ def spectra(n: int, width: int, **setting) -> Tensor:
     return n * torch.stack([spectrum(r) for r in layers(n, width, **setting)])
 
 
-def activated_spectra(
-    n: int,
-    width: int,
-    activations: Mapping[str, Callable[[Tensor], Tensor]],
-    *,
-    runs: int,
-    depth: int,
-    count: int,
-    generator: torch.Generator,
-) -> dict[str, Tensor]:
-    """Spectra of networks with activations and mean-centering, as ``torch.nn.BatchNorm1d`` has it, on n − 1 dimensions.
-
-    Parameters
-    ----------
-    n, width : int
-    activations : mapping of str to callable
-        All are drawn with the same normal variates.
-    runs, depth : int
-        Independent networks of each, from Gaussian batches; layers of each.
-    count : int
-        Layers that are kept, evenly spaced over the second half.
-    generator : torch.Generator
-
-    Returns
-    -------
-    dict of str to Tensor, shape (count, runs, n − 1)
-        By activation: eigenvalues relative to those of a batch that is orthogonal but for the mean; before the activation.
-
-    Examples
-    --------
-    >>> setting = {"runs": 3, "depth": 8, "count": 2, "generator": torch.Generator().manual_seed(0)}
-    >>> {name: lam.shape for name, lam in activated_spectra(4, 64, {"ReLU": torch.relu}, **setting).items()}
-    {'ReLU': torch.Size([2, 3, 3])}
-    """
-    h = torch.randn(len(activations), runs, 4 * n, n, generator=generator, dtype=torch.float64)
-    options = {"centered": True, "row_norm": math.sqrt(n), "draws": torch.float32}
-    chain = activation_chain(h, list(activations.values()), width=width, depth=depth, generator=generator, **options)
-    every = depth // (2 * count)
-    kept = [
-        spectrum(r)[..., :-1] for layer, r in enumerate(chain, 1) if (depth - layer) % every == 0 and 2 * layer > depth
-    ]
-    return dict(zip(activations, (n - 1) * torch.stack(kept[-count:], 1), strict=True))
-
-
 def quarters(lam: Tensor) -> np.ndarray:
     """Mean eigenvalue in each quarter of the spectrum, averaged over layers.
 
@@ -276,43 +227,6 @@ def beside_law(n: int, width: int, lam: Tensor) -> dict[str, object]:
     }
     shown = {what: "–" if law is None else f"{law:.3f} ({seen:.3f})" for what, (law, seen) in pairs.items()}
     return {"n": n, "width": f"{width:,}", "c": f"{spectral_ratio(n, width):.3f}"} | shown
-
-
-def beside_centered_law(n: int, width: int, found: Mapping[str, Tensor]) -> dict[str, object]:
-    """What :func:`activated_spectra` found beside the law of linear networks: a row of a table.
-
-    Parameters
-    ----------
-    n, width : int
-    found : mapping of str to Tensor, shape (layers, runs, n − 1)
-
-    Returns
-    -------
-    dict of str to object
-        The least eigenvalue, of the law and by activation; then, by activation, the degrees of freedom that the gap amounts to
-        over d/n: means over networks ± two standard errors.
-
-    Examples
-    --------
-    >>> setting = {"runs": 3, "depth": 8, "count": 2, "generator": torch.Generator().manual_seed(0)}
-    >>> list(beside_centered_law(6, 64, activated_spectra(6, 64, {"ReLU": torch.relu}, **setting)))[-2:]
-    ['least, ReLU', 'ν/(d/n), ReLU']
-    """
-    critical = critical_width(n, centered=True)
-    lost = width < critical
-    model = "rank is lost" if lost else f"{least_eigenvalue(n, width, centered=True) * (n - 1):.2f}"
-    row = {"n": n, "width": width, "critical width": f"{critical:,.0f}", "model": model}
-    for name, lam in found.items():
-        row[f"least, {name}"] = _mean_and_two_errors(lam[..., -1].mean(0))
-    for name, lam in found.items():
-        square = ((lam - 1) / (n - 1)).square().sum(-1).mean(0)
-        freedom = torch.tensor([dimension_of_gap(n - 1, x) * n / width for x in square.tolist()])
-        row[f"ν/(d/n), {name}"] = _mean_and_two_errors(freedom)
-    return row
-
-
-def _mean_and_two_errors(x: Tensor) -> str:
-    return f"{x.mean():.2g} ± {2 * x.std() / len(x) ** 0.5:.1g}" if x.mean() > 1e-12 else "< 1e-12"
 
 
 def wishart_quarters(n: int, freedom: float, generator: torch.Generator, *, count: int = 500) -> np.ndarray:
@@ -461,7 +375,7 @@ def drifts(n: int, *, generator: torch.Generator) -> dict[int, np.ndarray]:
     [6, 7, 8, 11]
     """
     d = critical_width(n)
-    near = {"runs": 1600 // n, "burn": 5 * n, "window": 144, "generator": generator}
+    near = {"runs": 1600 // n, "burn": 2 * n, "window": 144, "generator": generator}
     far = near | {"runs": 800 // n, "burn": n, "window": 36}
     settings = {math.floor(0.97 * d): near, math.ceil(1.03 * d): near, round(1.25 * d): far, round(1.6 * d): far}
     return {width: thin_drift(n, width=width, **setting) for width, setting in settings.items()}
