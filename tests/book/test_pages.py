@@ -226,6 +226,16 @@ def test_a_verdict_leads_onto_its_card(site, visit, claim, width):
     assert 0 <= page.locator(f"#{anchor}").bounding_box()["y"] <= 300
 
 
+def test_nothing_changes_its_size_when_a_page_is_scrolled(site, visit):
+    """The theme marks a page that is scrolled; a style of ours by that name once made all text smaller, under the pointer."""
+    page = visit(site + "book/explorer.html")
+    size = "JSON.stringify([...document.querySelectorAll('main p, main li')].map((part) => part.offsetHeight))"
+    before = page.evaluate(size)
+    page.mouse.wheel(0, 1000)
+    page.wait_for_selector("body.scrolled")
+    assert page.evaluate(size) == before
+
+
 def test_a_reader_who_has_moved_is_left_where_he_is(site, visit):
     page = visit(site + "notebooks/09_lemmas.html")
     page.goto(site + "notebooks/09_lemmas.html#claim-lemma10", wait_until="commit")
