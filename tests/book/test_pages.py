@@ -229,7 +229,7 @@ def test_a_verdict_leads_onto_its_card(site, visit, claim, width):
 
 def test_nothing_changes_its_size_when_a_page_is_scrolled(site, visit):
     """The theme marks a page that is scrolled; a style of ours by that name once made all text smaller, under the pointer."""
-    page = visit(site + "book/explorer.html")
+    page = visit(site + "book/method.html")
     size = "JSON.stringify([...document.querySelectorAll('main p, main li')].map((part) => part.offsetHeight))"
     before = page.evaluate(size)
     page.mouse.wheel(0, 1000)
