@@ -69,6 +69,7 @@ def test_light_offline_without_errors_and_accessible(opened, address):
 def test_on_a_phone_nothing_is_cut_off_and_nothing_scrolls_sideways(opened, address):
     page = opened(address, width=390)
     page.wait_for_load_state("networkidle")
+    page.wait_for_function("!document.querySelector('main [aria-busy=true]')")  # nothing is being drawn
     page.wait_for_timeout(500)  # tables are fitted once equations are typeset
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     cut = page.evaluate(
