@@ -25,7 +25,7 @@ addEventListener("DOMContentLoaded", () => {
       const pen = canvas.getContext("2d"), { color, outlineColor } = getComputedStyle(canvas);
       const l = roots[before].map((x, i) => x + (at - before) * (roots[after][i] - x));
       pen.translate(size / 2, size / 2);
-      pen.scale(size / 5, -size / 5); // two and a half standard deviations of a round cloud to each side
+      pen.scale(size / 6.4, -size / 6.4); // all dots of a round cloud: 3.2 standard deviations to each side
       pen.lineWidth = 0.02;
       pen.strokeStyle = outlineColor;
       pen.beginPath();
