@@ -200,7 +200,7 @@ def variant(
     Returns
     -------
     list of dict
-        One a learning rate and seed: ``loss``, ``diverged``, ``accuracy``, ``gap_before``, ``gap_after``, ``passing`` and ``gradient`` as
+        One per learning rate and seed: ``loss``, ``diverged``, ``accuracy``, ``gap_before``, ``gap_after``, ``passing`` and ``gradient`` as
         a trial's, and ``curve_gap_after``, at the start and, if not all have diverged, at the end.
 
     Examples

@@ -113,7 +113,9 @@ def suite(form: str, *, only: Collection[str] | None = None, jobs: int = 1, resu
 
 def processes(jobs: int) -> multiprocessing.pool.Pool:
     """Processes that end after one task, forked from one that has loaded all code and runs none of it."""
+    # Not this module: run as a command it is the main one, which no process may find imported under its own name.
     ours = [name for _, name, _ in pkgutil.walk_packages(utils.__path__, "utils.") if "pipeline" not in name]
+    ours.remove(__spec__.name)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*ours, "matplotlib.pyplot", "seaborn", "sklearn.datasets", "sympy"])
     return context.Pool(jobs, maxtasksperchild=1)

@@ -128,7 +128,7 @@ SCALES = {
     "learning rate": plt.get_cmap("copper"),
 }
 # Batch sizes by factors of √2 from 2 on, widths by factors of √10 from 4 on; the latter's marks come again far from their first place.
-BATCH_MARKERS, WIDTH_MARKERS = "o<s>^PvXph*", "ov^sXo<P>^vso8"
+BATCH_MARKERS, WIDTH_MARKERS = "o<s>^PvXpd*", "ov^sXo<P>^vso8"
 GRADED_MARKERS = "os^vPX"
 GRADED_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 
