@@ -410,7 +410,7 @@ def test_stationary_chain_against_the_law(generator):
 
 
 def test_a_few_layers_from_the_law_are_as_good_as_many_from_orthogonality(generator):
-    """Quarters of the spectrum after n/2 layers from a Wishart start and after 4n from I/n; not yet after n/2 of those."""
+    """Quarters of the spectrum after the burn-in from a Wishart start and after 4n from I/n; not yet after n/4 of those."""
     n, d = 16, 160
 
     def quarters(**more):
