@@ -3,6 +3,7 @@
 import io
 import re
 from functools import cache
+from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import numpy as np
@@ -15,15 +16,17 @@ from PIL import Image
 # What the theme brings and nothing of ours can mend: (rule, part of the element's selector, reason). Nothing at present:
 # book/_ext/finish.py and book/_static/mended.css mend what it gets wrong.
 KNOWN = []
+DRAWN = "!document.querySelector('main [aria-busy=true]')"
+FRAMES = "async () => { for (let i = 0; i < 5; i++) await new Promise(requestAnimationFrame) }"
 FIGURES = "main figure img, main div.cell_output img"
 # Least size of words in figures, in pixels of the screen.
 LABELS, TICKS = 11, 9
-READ = """() => Promise.all([...document.querySelectorAll("main figure img")].map(async (image) => {
+SIZES = """() => Promise.all([...document.querySelectorAll("main figure img")].map(async (image) => {
     await image.decode();
-    const svg = new DOMParser().parseFromString(await (await fetch(image.currentSrc)).text(), "image/svg+xml");
-    const { labels, ticks } = svg.documentElement.dataset;
-    return [image.closest("figure").id, image.getBoundingClientRect().width / image.naturalWidth, labels, ticks];
+    return [image.closest("figure").id, image.getBoundingClientRect().width / image.naturalWidth, image.currentSrc];
 }))"""
+# Of the SVG, which carries the least size of its words.
+WORDS = re.compile(r'data-labels="([\d.]+)"[^>]*data-ticks="([\d.]+)"')
 PLACES = """(figures) => Promise.all([...document.querySelectorAll(figures)].map(async (image) => {
     await image.decode();
     const { left, top, right, bottom } = image.getBoundingClientRect();
@@ -79,7 +82,8 @@ def violations(page, *, colors=False) -> list[str]:
     runs = [({"include": [["[data-look]"]]}, {"runOnly": COLORS})]
     if not colors:
         runs.append((EQUATIONS, {"rules": {rule: {"enabled": False} for rule in COLORS}}))
-    few = {"resultTypes": ["violations"]}  # to describe what is in order takes it longer than to find it
+    # To describe what is in order takes it longer than to find it; and no rule that runs asks it to fetch style sheets again.
+    few = {"resultTypes": ["violations"], "preload": False}
     found = [rule for where, what in runs for rule in Axe().run(page, where, what | few).response["violations"]]
     page.evaluate("refill()")
     nodes = [(rule["id"], " ".join(map(str, node["target"])), node) for rule in found for node in rule["nodes"]]
@@ -92,6 +96,8 @@ def violations(page, *, colors=False) -> list[str]:
 
 def test_light_offline_without_errors_and_accessible(opened, address):
     page = opened(address)
+    page.wait_for_function(DRAWN)
+    found = violations(page)
     page.wait_for_load_state("networkidle")
     assert leaving(page) == []
     assert page.failed == []
@@ -100,14 +106,13 @@ def test_light_offline_without_errors_and_accessible(opened, address):
     assert page.locator(".math:not(:has(mjx-container)):not(mjx-container *)").count() == 0
     assert page.locator("mjx-merror").count() == 0
     assert page.locator("mjx-container:not(:has(mjx-assistive-mml))").count() == 0
-    assert violations(page) == []
+    assert found == []
 
 
 def test_on_a_phone_nothing_is_cut_off_and_nothing_scrolls_sideways(opened, address):
     page = opened(address, width=390)
-    page.wait_for_load_state("networkidle")
-    page.wait_for_function("!document.querySelector('main [aria-busy=true]')")  # nothing is being drawn
-    page.wait_for_timeout(500)  # tables are fitted once equations are typeset
+    page.wait_for_function(DRAWN)
+    page.evaluate(FRAMES)  # tables and formulas are fitted as soon as the width has changed
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     cut = page.evaluate(
         """() => [...document.querySelectorAll("main table, main div.highlight pre")]
@@ -157,12 +162,14 @@ def test_words_in_figures_can_be_read(opened, address, figures):
         return
     small = []
     for width in (1400, 1200, 768, 390):
-        page = opened(address, width=width)
-        page.wait_for_timeout(100)
-        for name, scale, labels, ticks in page.evaluate(READ):
-            assert labels, f"{name} was not drawn by utils.plotting"
-            if float(labels) * scale < LABELS or float(ticks) * scale < TICKS:
-                small.append(f"{name} at {width}: labels {float(labels) * scale:.1f}, ticks {float(ticks) * scale:.1f}")
+        page = opened(address, dark=True, width=width)
+        page.evaluate(FRAMES)
+        for name, scale, source in page.evaluate(SIZES):
+            found = WORDS.search(read(Path(unquote(urlsplit(source).path))))
+            assert found, f"{name} was not drawn by utils.plotting"
+            labels, ticks = (float(size) * scale for size in found.groups())
+            if labels < LABELS or ticks < TICKS:
+                small.append(f"{name} at {width}: labels {labels:.1f}, ticks {ticks:.1f}")
     assert small == []
 
 
@@ -173,6 +180,11 @@ def test_from_disk(opened, address):
     page.wait_for_load_state("networkidle")
     assert page.url.startswith("file:")
     assert leaving(page) == page.failed == page.complaints == []
+
+
+@cache
+def read(path):
+    return path.read_text(encoding="utf-8")
 
 
 @cache
