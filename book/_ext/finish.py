@@ -36,6 +36,8 @@ MENDED = (
         r'(?<!">)(<picture[^>]*>\s*<source [^>]*>)?(<img [^>]*?src="([^"]*_images/[^"]+\.svg)"[^>]*>)(\s*</picture>)?',
         r'<a class="full-size" href="\3">\1\2\4</a>',
     ),
+    # A number and its percent sign stay on one line; code, whose words are in spans, stays as it was written.
+    (r"(?<=\d) %(?![^<]*</span>)", "\N{NO-BREAK SPACE}%"),
     # Statements: ids that are there twice.
     (r' id="proof-content"', ""),
     (r'(<p class="admonition-title") id="[\w-]+"', r"\1"),
