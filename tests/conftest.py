@@ -36,7 +36,20 @@ def built(tmp_path_factory, worker_id):
     return root
 
 
-LONGEST = ("test_mutation.py", "test_builds.py", "test_build.py", "test_adding.py", "test_live.py", "test_law.py")
+LONGEST = [
+    f"test_{name}.py"
+    for name in (
+        "mutation",
+        "builds",
+        "build",
+        "live",
+        "adding",
+        "run",
+        "calibration",
+        "law",
+        "run_depends_on_nothing_else",
+    )
+]
 
 
 def pytest_collection_modifyitems(items):

@@ -99,7 +99,7 @@ def site(tmp_path, monkeypatch):
     pack(archive, {f"cifar-10-batches-py/{name}": content for name, content in files.items()})
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=served)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setattr(data, "ARCHIVE", f"http://127.0.0.1:{server.server_port}/{archive.name}")
     monkeypatch.setattr(data, "ARCHIVE_MD5", hashlib.md5(archive.read_bytes()).hexdigest())
     for table in ("CIFAR10", "CIFAR10_TEST"):
@@ -199,7 +199,7 @@ def test_a_killed_download_leaves_nothing_for_good(site, tmp_path):
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Half)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     cache = tmp_path / "cache" / "bn-orthogonality-companion"
     get = (
         "import pathlib, sys; from utils.networks import data\n"
