@@ -38,6 +38,8 @@ MENDED = (
     ),
     # What a formula in a line stands between, a bracket or a full stop, goes with it: no line begins with a full stop.
     (r'(\(?<span class="math notranslate nohighlight">[^<]*</span>[.,;:)?!’]+)', r'<span class="kept">\1</span>'),
+    # A number and its percent sign stay on one line; code, whose words are in spans, stays as it was written.
+    (r"(?<=\d) %(?![^<]*</span>)", "\N{NO-BREAK SPACE}%"),
     # Statements: ids that are there twice.
     (r' id="proof-content"', ""),
     (r'(<p class="admonition-title") id="[\w-]+"', r"\1"),

@@ -63,7 +63,15 @@ def figures(address):
     return [figure for figure in page.select("main figure") if figure.select("img[src*='_images']")]
 
 
-def loaded(browser, address, *, dark=False, width=1300, unfolded=False):
+# Typesetting is half the time of a page. MathJax loads all the same, and leaves equations as they are written.
+UNTYPESET = """
+    let held;
+    const set = (value) => { held = value; if (!value.version) (value.startup ??= {}).typeset = false; };
+    Object.defineProperty(window, "MathJax", { get: () => held, set });
+"""
+
+
+def loaded(browser, address, *, dark=False, width=1300, unfolded=False, typeset=True):
     """A page in a context of its own, loaded and typeset, ``unfolded`` with all that it folds, with what it did on the way.
 
     ``page.requested`` are all addresses asked for, ``page.failed`` those not answered well, ``page.complaints`` the errors
@@ -73,6 +81,8 @@ def loaded(browser, address, *, dark=False, width=1300, unfolded=False):
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.add_init_script(f"localStorage.setItem('mode', '{scheme}'); localStorage.setItem('theme', '{scheme}')")
+    if not typeset:
+        page.add_init_script(UNTYPESET)
     page.requested, page.failed, page.complaints = [], [], []
     page.on("request", lambda request: page.requested.append(request.url))
     page.on("requestfailed", lambda request: page.failed.append(f"{request.url}: {request.failure}"))
@@ -107,15 +117,22 @@ def visit(browser):
 
 
 @pytest.fixture(scope="session")
-def opened(browser, site):
-    """``opened(address, dark=False, width=1300)``: a page of the site, all of it open, that the tests of one address share; they only look."""
+def opened(browser, site, disk):
+    """``opened(address, dark=False, width=1300)``: a page, all of it open, that the tests of one address share; they only look.
+
+    It is loaded twice, light from the server and dark from disk, so that both ways to read it are seen; in the dark, where
+    nothing is asked of equations, they are not typeset. (Pages with a small explorer are, from disk too, in test_small.py.)
+    """
     kept = {}
 
     def opened(address, *, dark=False, width=1300):
         if (address, dark) not in kept:
             for other in [key for key in kept if key[0] != address]:
                 kept.pop(other).context.close()
-            kept[address, dark] = loaded(browser, site + address, dark=dark, width=width, unfolded=True)
+            place = disk if dark else site
+            kept[address, dark] = loaded(
+                browser, place + address, dark=dark, width=width, unfolded=True, typeset=not dark
+            )
         page = kept[address, dark]
         page.emulate_media(media="screen")
         page.set_viewport_size({"width": width, "height": 900})
