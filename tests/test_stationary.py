@@ -410,7 +410,7 @@ def test_stationary_chain_against_the_law(generator):
 
 
 def test_a_few_layers_from_the_law_are_as_good_as_many_from_orthogonality(generator):
-    """Quarters of the spectrum after n/2 layers from a Wishart start and after 4n from I/n; not yet after n/2 of those."""
+    """Quarters of the spectrum after the burn-in from a Wishart start and after 4n from I/n; not yet after n/4 of those."""
     n, d = 16, 160
 
     def quarters(**more):
@@ -425,6 +425,16 @@ def test_a_few_layers_from_the_law_are_as_good_as_many_from_orthogonality(genera
 
     assert apart(ours, slow).max() < 4.5
     assert apart(early, slow).max() > 10
+
+
+def test_quarters_of_the_law_have_the_mean_of_its_draws_and_less_noise(generator):
+    n, nu = 16, 25.0
+    found = np.array([stationary.wishart_quarters(n, nu, generator, count=100) for _ in range(40)])
+    root = theory.normalized_wishart_root((1, 8000, n, n), freedom=nu, generator=generator)
+    draws = stationary.quarters(n * metrics.spectrum(root))
+    error = np.sqrt(found.var(0) / 40 + draws.var(0) / 8000)
+    assert (np.abs(found.mean(0) - draws.mean(0)) / error).max() < 4.5
+    assert found[:, 0].std() < draws[:, 0].std() / 20  # a plain mean of 100 has a tenth
 
 
 @pytest.mark.parametrize(("n", "d"), [(16, 256), (32, 1024), (32, 8192)])

@@ -21,15 +21,18 @@ from utils.theory.stationary import (
     matched_dimension,
     mean_least_eigenvalue,
     mean_square_gap,
+    normalized_wishart_mean_square_gap,
     normalized_wishart_root,
     spectral_ratio,
     stationary_isometry_gap,
 )
 
 __all__ = [
+    "apart",
     "beside_law",
     "beside_limit",
     "beside_quarters",
+    "burn_in",
     "drifts",
     "entries_of_limit",
     "fluctuations",
@@ -48,7 +51,7 @@ __all__ = [
 def start(count: int, n: int, width: int, generator: torch.Generator) -> Tensor:
     """Batches that are nearly stationary: normalized Wishart with ν_f degrees of freedom, the chain's mean square gap.
 
-    From here about n/2 layers are enough of a burn-in, where starts at I/n need several times as many. Below the critical
+    From here :func:`burn_in` is enough, where starts at I/n need twice as many layers or more. Below the critical
     width, where there is no such law, as many degrees of freedom as full rank needs.
 
     Parameters
@@ -71,6 +74,31 @@ def start(count: int, n: int, width: int, generator: torch.Generator) -> Tensor:
     """
     freedom = max(floor_dimension(n, width), n - 0.5)
     return normalized_wishart_root((count, n, n), freedom=freedom, generator=generator)
+
+
+def burn_in(n: int, width: int) -> int:
+    """Layers that a batch from :func:`start` runs for before it is measured: the time in which a thin direction relaxes.
+
+    Parameters
+    ----------
+    n, width : int
+
+    Returns
+    -------
+    int
+        n/(2(1 − d_c/d)), d_c the critical width: the time in which a thin direction, the last to settle, grows by a factor e.
+        At most 30n, around the critical width and below it, where rank is lost slowly.
+
+    Examples
+    --------
+    >>> burn_in(64, 1299), burn_in(64, 4096), burn_in(32, 128)
+    (192, 44, 960)
+    """
+    # To leading order d_c/d is c, and the slowest mode of the spectrum, given its trace, is faster than such a direction.
+    # Measured at (64, 1299), from start(): after one such time the quarters of the spectrum are within 0.1 of 2/n of their
+    # stationary means, the least eigenvalue a tenth too large (a quarter at n = 16). From I/n it takes twice as long or more.
+    slack = 1 - critical_width(max(n, 4)) / width
+    return math.ceil(n / (2 * max(slack, 1 / 60)))
 
 
 def layers(
@@ -99,7 +127,7 @@ def layers(
     begin : Tensor, shape (n, n) or (runs, n, n), optional
         One batch for all networks, or one for each; :func:`start` by default.
     burn : int, optional
-        Layers before the first that is kept; n/2 by default.
+        Layers before the first that is kept; :func:`burn_in` by default.
     chain : callable, optional
         Of ``utils.chains``; :func:`~utils.chains.linear.bn_chain` by default.
     **options
@@ -117,7 +145,7 @@ def layers(
     3
     """
     h = start(runs, n, width, generator) if begin is None else begin.expand(runs, *begin.shape[-2:])
-    burn = n // 2 if burn is None else burn
+    burn = burn_in(n, width) if burn is None else burn
     depth = burn + count * every
     chain = chain or bn_chain  # not the signature's default, which no mutation would reach
     for layer, r in enumerate(chain(h, width=width, depth=depth, generator=generator, **options), start=1):
@@ -167,6 +195,31 @@ def quarters(lam: Tensor) -> np.ndarray:
     array([[4. , 2.5, 0.5, 0. ]], dtype=float32)
     """
     return lam.mean(0).unflatten(-1, (4, -1)).mean(-1).numpy()
+
+
+def apart(first: Tensor, second: Tensor) -> tuple[float, float]:
+    """By how much the :func:`quarters` of two sets of networks differ, where they differ most, in units of 2/n.
+
+    Parameters
+    ----------
+    first, second : Tensor, shape (layers, runs, n)
+        As :func:`spectra` returns them.
+
+    Returns
+    -------
+    difference, error : float
+        The second is four standard errors of the first.
+
+    Examples
+    --------
+    >>> lam = torch.ones(2, 10, 4, dtype=torch.float64)
+    >>> apart(lam, lam + 0.25)
+    (0.5, 0.0)
+    """
+    unit, pair = 2 / first.shape[-1], (quarters(first), quarters(second))
+    off = np.abs(pair[0].mean(0) - pair[1].mean(0)) / unit
+    error = 4 * np.sqrt(sum(found.var(0, ddof=1) / len(found) for found in pair)) / unit
+    return float(off.max()), float(error[off.argmax()])
 
 
 def beside_quarters(law: Callable[[int, int], np.ndarray], found: Mapping[tuple, Tensor]) -> list[Measurement]:
@@ -250,8 +303,12 @@ def wishart_quarters(n: int, freedom: float, generator: torch.Generator, *, coun
     >>> bool(abs(wide - 1).max() < 0.1)
     True
     """
-    root = normalized_wishart_root((1, count, n, n), freedom=freedom, generator=generator)
-    return quarters(n * spectrum(root)).mean(0)
+    lam = n * spectrum(normalized_wishart_root((1, count, n, n), freedom=freedom, generator=generator))
+    found, square = quarters(lam), lam.square().mean((0, 2)).numpy()
+    # The mean of the squares is known; what its sample mean is off by says most of what the quarters' are off by.
+    off = square.mean() - 1 - n * normalized_wishart_mean_square_gap(n, freedom)
+    slope = (square - square.mean()) @ found / count / square.var()
+    return found.mean(0) - slope * off
 
 
 def semicircle_quarters(n: int, width: float) -> np.ndarray:
