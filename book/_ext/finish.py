@@ -36,6 +36,8 @@ MENDED = (
         r'(?<!">)(<picture[^>]*>\s*<source [^>]*>)?(<img [^>]*?src="([^"]*_images/[^"]+\.svg)"[^>]*>)(\s*</picture>)?',
         r'<a class="full-size" href="\3">\1\2\4</a>',
     ),
+    # What a formula in a line stands between, a bracket or a full stop, goes with it: no line begins with a full stop.
+    (r'(\(?<span class="math notranslate nohighlight">[^<]*</span>[.,;:)?!’]+)', r'<span class="kept">\1</span>'),
     # A number and its percent sign stay on one line; code, whose words are in spans, stays as it was written.
     (r"(?<=\d) %(?![^<]*</span>)", "\N{NO-BREAK SPACE}%"),
     # Statements: ids that are there twice.

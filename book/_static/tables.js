@@ -20,14 +20,11 @@ document.addEventListener("DOMContentLoaded", () => {
   function fit() {
     for (const table of tables) table.classList.remove("stacked");
     if (innerWidth > 900) return; // it scrolls by itself there
-    // Too wide, or so narrow for its text that a line would hold a word or two.
+    // Too wide, or so narrow for its text that an entry is a tall column of single words.
     const wide = tables.filter((table) => {
-      const room = table.parentElement.clientWidth;
-      if (table.offsetWidth > room + 1) return true;
-      table.style.width = "max-content";
-      const unbroken = table.offsetWidth;
-      table.style.width = "";
-      return unbroken > 3 * room;
+      const tallest = Math.max(...[...table.rows].map((row) => row.offsetHeight));
+      const line = parseFloat(getComputedStyle(table).lineHeight);
+      return table.offsetWidth > table.parentElement.clientWidth + 1 || tallest > 5 * line;
     });
     for (const table of wide) table.classList.add("stacked");
   }

@@ -6,7 +6,7 @@ addEventListener("load", async () => {
 
   function fit() {
     for (const one of formulae) {
-      const column = one.closest("p, li, td, dd, figcaption, section");
+      const column = one.closest("p:not(:is(td, th) > p), li, td, th, dd, figcaption, section"); // a cell's is in line with its label
       const wide = one.firstElementChild?.getBoundingClientRect().width > column.clientWidth + 1;
       one.classList.toggle("wide", wide);
       if (wide) one.tabIndex = 0;

@@ -29,6 +29,19 @@ def test_no_formula_is_cut_off_on_a_phone(site, visit, page):
     assert page.evaluate(CUT_OFF) == []
 
 
+LEFT_ALONE = """[...document.querySelectorAll("main span.math:not(.wide)")].filter((one) => {
+    if (!/^[.,;:)]/.test(one.nextSibling?.data ?? "")) return false;
+    const mark = new Range();
+    mark.setStart(one.nextSibling, 0);
+    mark.setEnd(one.nextSibling, 1);
+    return mark.getBoundingClientRect().left < one.getBoundingClientRect().left;
+}).map((one) => one.parentElement.textContent)"""
+
+
+def test_no_line_begins_with_the_full_stop_of_the_one_before(site, visit):
+    assert visit(site + "book/proofs.html", width=390).evaluate(LEFT_ALONE) == []
+
+
 def test_every_figure_leads_to_itself_in_full_size(address):
     page = BeautifulSoup((HTML / address).read_text(encoding="utf-8"), "html.parser")
     for image in page.select("main img[src*='_images']"):
