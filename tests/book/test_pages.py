@@ -26,7 +26,7 @@ SIZES = """() => Promise.all([...document.querySelectorAll("main figure img")].m
     return [image.closest("figure").id, image.getBoundingClientRect().width / image.naturalWidth, image.currentSrc];
 }))"""
 # Of the SVG, which carries the least size of its words.
-WORDS = re.compile(r'data-labels="([\d.]+)"[^>]*data-ticks="([\d.]+)"')
+WORDS = re.compile(r'data-labels="([\d.]+|inf)"[^>]*data-ticks="([\d.]+|inf)"')  # inf where there is none
 PLACES = """(figures) => Promise.all([...document.querySelectorAll(figures)].map(async (image) => {
     await image.decode();
     const { left, top, right, bottom } = image.getBoundingClientRect();
