@@ -19,6 +19,7 @@ from utils.claims.scope import SCOPE
 from utils.experiments import larger
 from utils.files import ROOT
 from utils.pipeline import report
+from utils.plotting.benchmark import benchmark_figure
 from utils.stats import text
 
 # The ids that other files rely on, whether judged yet or not.
@@ -373,5 +374,5 @@ def test_a_build_is_described_by_its_notebooks(executed):
 def test_kept_measurements_of_speed_are_shown():
     kept = json.loads((ROOT / "book" / "bench.json").read_text())
     assert len(rows(report.benchmark(kept))) == 1 + len(kept["ratios"])
-    figure = report.benchmark_figure(kept)
+    figure = benchmark_figure(kept)
     assert "<svg" in figure.wide and len(figure.data.splitlines()) > 12

@@ -9,20 +9,17 @@ import unicodedata
 from collections import Counter
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import nbformat
-import numpy as np
 
 from utils import provenance
 from utils.claims import collect, compare, display
 from utils.claims.items import Item
 from utils.claims.register import Change
-from utils.plotting import FIGURE, Drawn, drawn, look, panels, ticks, use_style
 from utils.stats.rules import RATES
 from utils.stats.text import MARKS
 
 __all__ = [
-    "agreements", "benchmark", "benchmark_figure", "budget", "changes", "citation", "counts", "describe", "filters",
+    "agreements", "benchmark", "budget", "carried", "changes", "citation", "counts", "describe", "filters",
     "findings", "ledger_table", "overview", "picture", "run", "titles",
 ]  # fmt: skip
 
@@ -315,8 +312,17 @@ def picture(notebook: Path) -> tuple[str, str, dict] | None:
             if svg and "figure" in about:
                 alt, caption = about["image"]["alt"], about["figure"]["caption"]
                 markdown = _render("picture.md.j2", alt=alt, caption=caption)
-                return svg, markdown, output.get("metadata", {}).get(FIGURE, {})
+                return svg, markdown, carried(output)
     return None
+
+
+def carried(output: dict) -> dict:
+    """What a figure that a notebook shows carries besides the picture, see :data:`utils.plotting.FIGURE`; empty for the rest."""
+    if "image/svg+xml" not in output.get("data", {}):
+        return {}
+    from utils.plotting import FIGURE  # here, not above: it loads matplotlib, and few builds of the tests have figures
+
+    return output.get("metadata", {}).get(FIGURE, {})
 
 
 def citation(said: dict) -> str:
@@ -371,20 +377,3 @@ def agreements(kept: dict[str, dict]) -> str:
 def benchmark(record: dict) -> str:
     """HTML table of the ratios in ``bench.json``, its memory and where they were measured."""
     return _render("benchmark.html.j2", **record)
-
-
-def benchmark_figure(record: dict) -> Drawn:
-    """Ratios of one layer in ``bench.json`` against width."""
-    use_style()
-    (axis,) = panels()
-    lines = {"numpy": "against NumPy", "torch": "against torch", "single": "single-precision draws, against NumPy"}
-    for name, label in lines.items():
-        mine = [one for one in record["ratios"] if one["id"].startswith(f"layer-{name}-")]
-        widths = np.array([int(one["id"].rsplit("-", 1)[1]) for one in mine])
-        axis.plot(widths, [one["ratio"] for one in mine], label=label, **look(label))
-    axis.plot(widths, widths / 8, **look("theory"), label="$d/n$, the ratio of normal variates")
-    axis.set(xscale="log", yscale="log", xlabel="width $d$", ylabel="direct / exact, seconds per layer")
-    ticks(axis, widths)
-    figure = drawn(axis.figure)
-    plt.close(axis.figure)
-    return figure

@@ -8,8 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import astuple
 from pathlib import Path
 
 import nbformat
@@ -23,8 +22,6 @@ from utils.experiments import larger
 from utils.files import ROOT, write_atomically
 from utils.fingerprint import digest, files_fingerprint
 from utils.pipeline import publish, report
-from utils.plotting import FIGURE, Drawn
-from utils.plotting.swatches import swatches
 from utils.processes.environment import isolated
 
 __all__ = ["BuildFailed", "as_json", "composed", "render", "stage", "write"]
@@ -137,7 +134,7 @@ def _write_figures(folder: Path, executed: list[Path]) -> None:
     for path in executed:
         for cell in nbformat.read(path, as_version=4).cells:
             for output in cell.get("outputs", []):
-                if kept := output.get("metadata", {}).get(FIGURE):
+                if kept := report.carried(output):
                     _write_figure(folder, cell.metadata.mystnb.figure.name, **kept)
 
 
@@ -147,19 +144,22 @@ def _write_figure(folder: Path, name: str, narrow: str = "", data: str = "") -> 
         write(folder / f"{name}.csv", data)
 
 
-def _draw(tree: Path, cache: Path, name: str, draw: Callable[[], Drawn], data: object = None) -> None:
+def _draw(tree: Path, cache: Path, name: str, record: dict | None = None) -> None:
     """A figure that no notebook draws, if a page shows it; kept until what it is made of changes."""
     if not any(f"_generated/{name}.svg" in page.read_text(encoding="utf-8") for page in (tree / "book").glob("*.md")):
         return
-    code = files_fingerprint(ROOT, "requirements.txt", "utils/plotting/*.py", "utils/pipeline/report.py")
-    kept = cache / f"{name}-{digest([code, data])}.json"
+    kept = cache / f"{name}-{digest([files_fingerprint(ROOT, 'requirements.txt', 'utils/plotting/*.py'), record])}.json"
     try:
-        figure = Drawn(**json.loads(kept.read_text(encoding="utf-8")))
+        wide, narrow, data = json.loads(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
-        figure = draw()
-        write(kept, as_json(asdict(figure)))
-    write(tree / "book" / "_generated" / f"{name}.svg", figure.wide)
-    _write_figure(tree / "book" / "_static" / "figures", f"fig-{name}", figure.narrow, figure.data)
+        # Here, not above: they load matplotlib, and a build that shows no figure has no use for it.
+        from utils.plotting.benchmark import benchmark_figure
+        from utils.plotting.swatches import swatches
+
+        wide, narrow, data = astuple(swatches() if record is None else benchmark_figure(record))
+        write(kept, as_json([wide, narrow, data]))
+    write(tree / "book" / "_generated" / f"{name}.svg", wide)
+    _write_figure(tree / "book" / "_static" / "figures", f"fig-{name}", narrow, data)
 
 
 def _generate(tree: Path, out: Path, executed: list[Path], made: dict, chosen: list[Item]) -> None:
@@ -196,8 +196,8 @@ def _generate(tree: Path, out: Path, executed: list[Path], made: dict, chosen: l
     if measured:
         record = json.loads(measured.read_text(encoding="utf-8"))
         write(folder / "bench_table.html", report.benchmark(record))
-        _draw(tree, cache, "bench", lambda: report.benchmark_figure(record), record)
-    _draw(tree, cache, "looks", swatches)
+        _draw(tree, cache, "bench", record)
+    _draw(tree, cache, "looks")
 
 
 def render(tree: Path, out: Path) -> Path:
