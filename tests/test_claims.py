@@ -175,11 +175,11 @@ def test_a_changed_error_rate_or_wording_is_followed_without_a_run(monkeypatch):
 
 def test_the_claims_rule_sets_the_interval_and_what_its_error_rate_is_worth(monkeypatch):
     first = judged(0.5)
-    assert first.rate == "nominal" and "nominal error rate 1·10⁻⁴" in first._repr_mimebundle_()[0]["text/html"]
+    assert first.rate == "nominal" and "1·10⁻⁴, nominal" in first._repr_mimebundle_()[0]["text/html"]
     monkeypatch.setitem(THM1, "rule", "median")
     anew = again(stored(first))
     assert anew.rate == "guaranteed" and anew.interval != first.interval
-    assert "guaranteed error rate 1·10⁻⁴" in anew._repr_mimebundle_()[0]["text/html"]
+    assert "1·10⁻⁴, guaranteed" in anew._repr_mimebundle_()[0]["text/html"]
     monkeypatch.setitem(THM1, "rule", "bounded")
     with pytest.raises(ValueError, match="expected the quantity's range"):
         again(stored(first))

@@ -240,8 +240,12 @@ def test_a_control_that_fails_is_seen():
 
 
 def test_a_deviation_says_what_it_is_counted_in():
-    shown = [display.decided(record(kind="deviation", expected=[0, most])) for most in (1, 0.15)]
-    assert "largest deviation 0.5 (1 is the tolerance)" in shown[0] and "tolerance" not in shown[1]
+    shown = [display.decision(record(kind="deviation", expected=[0, most])) for most in (1, 0.15)]
+    assert (
+        "of the tolerance; up to 1 supports" in shown[0]["Its deviation"]
+        and "0.1 tolerances" in shown[0]["Would be refuted"]
+    )
+    assert "; up to 0.15 supports" in shown[1]["Its deviation"] and "tolerance" not in str(shown[1])
 
 
 def test_tables_keep_their_meaning_when_a_style_sheet_breaks_them_up():

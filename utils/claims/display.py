@@ -8,7 +8,7 @@ from pathlib import Path
 
 from utils.stats.text import badge, number, prose
 
-__all__ = ["card", "compared", "decided", "evidence", "line", "measured", "render", "scope", "within"]
+__all__ = ["card", "compared", "decision", "line", "measured", "render", "scope", "within"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -26,7 +26,7 @@ def _environment(folder: Path):
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {one.__name__: one for one in (badge, compared, decided, evidence, measured, number, prose, scope)}
+    made.filters |= {one.__name__: one for one in (badge, compared, decision, measured, number, prose, scope)}
     return made
 
 
@@ -81,16 +81,10 @@ def _alike(*numbers: float, of: float) -> list[str]:
     return shown
 
 
-def decided(record: dict) -> str:
-    """The estimate that was compared with the expected range, and the setting it comes from, as plain text."""
-    unit = " (1 is the tolerance)" if record["kind"] == "deviation" and record["expected"][1] == 1 else ""
-    return f"{compared(record, unit)}, expected {_range(*record['expected'])}; at: {record['where']}"
-
-
-def compared(record: dict, unit: str = "") -> str:
+def compared(record: dict) -> str:
     """The estimate of a verdict and its interval, as plain text."""
     what = {"slack": "least slack", "deviation": "largest deviation"}[record["kind"]]
-    return f"{what} {number(record['estimate'])}{unit}, interval {_range(*record['interval'])}"
+    return f"{what} {number(record['estimate'])}, interval {_range(*record['interval'])}"
 
 
 def _range(low: float | None, high: float | None) -> str:
@@ -105,7 +99,7 @@ SAID = {
 
 
 def scope(record: dict) -> str:
-    """Where a verdict was measured, as plain text; without a number of seeds that :func:`evidence` has too."""
+    """Where a verdict was measured, as plain text; without a number of seeds that :func:`decision` has too."""
     told = {name: value for name, value in record["scope"].items() if value is not None}
     if told.get("seeds") == record["seeds"]:
         del told["seeds"]
@@ -113,21 +107,40 @@ def scope(record: dict) -> str:
     return "; ".join(SAID[name].format(value) for name, value in said.items()) or "computed"
 
 
-def evidence(record: dict) -> str:
-    """What a verdict rests on and how often it would err, as plain text."""
-    return (
-        f"{record['cells']} setting{'s' if record['cells'] != 1 else ''}"
-        + (f" (and {record['vacuous']} where the bound is vacuous)" if record["vacuous"] else "")
-        + (
-            f", at least {record['seeds']:,} independent runs each; {record['rate']} error rate {number(record['alpha'])}; a violation of "
-            f"{number(record['detectable'])} would be refuted with probability 95 %"
-            if record["seeds"]
-            else ", computed, not sampled"
-        )
-    )
+def decision(record: dict) -> dict[str, str]:
+    """How a verdict was decided and how often it would err: plain texts, by the heads of their rows.
+
+    Parameters
+    ----------
+    record : dict
+
+    Returns
+    -------
+    dict of str to str
+    """
+    told = f"{number(record['estimate'])} (interval {_range(*record['interval'])}); {_supporting(*record['expected'])} supports the statement"
+    if tolerances := record["kind"] == "deviation" and record["expected"][1] == 1:
+        told = told.replace("; up to 1 supports", " of the tolerance; up to 1 supports")
+    runs = f"{record['cells']} setting{'s' if record['cells'] != 1 else ''}"
+    if record["vacuous"]:
+        runs += f", and {record['vacuous']} where the bound is vacuous"
+    rows = {"Deciding setting": record["where"], f"Its {record['kind']}": told}
+    if not record["seeds"]:
+        return rows | {"Evidence": f"{runs}, computed, not sampled"}
+    return rows | {
+        "Evidence": f"{runs}, with at least {record['seeds']:,} independent runs each",
+        "Error rate": f"{number(record['alpha'])}, {record['rate']}",
+        "Would be refuted": f"with probability 95 %, a violation of {number(record['detectable'])}{' tolerances' if tolerances else ''}",
+    }
+
+
+def _supporting(low: float | None, high: float | None) -> str:
+    if high is None:
+        return f"{number(low)} or more"
+    return f"up to {number(high)}" if not low else f"{number(low)} to {number(high)}"
 
 
 def line(record: dict) -> str:
     """One line of plain text for a judged claim."""
     controls = "; ".join(f"{c['name']}: {c['verdict']} (wanted {c['wanted']})" for c in record["controls"])
-    return f"{record['id']}: {record['verdict']}: {measured(record)}; {decided(record)}; controls: {controls}"
+    return f"{record['id']}: {record['verdict']}: {measured(record)}; {compared(record)}; controls: {controls}"
