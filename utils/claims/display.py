@@ -46,8 +46,10 @@ def measured(record: dict) -> str:
     other = found["compared with"]
     unit = f"\N{NO-BREAK SPACE}{found['unit']}" if found["unit"] else ""
     most = other["tolerance"]
-    beside = number(other["value"]) if most is None else _plus_minus(other["value"], most)
-    told = f"{found['quantity']} {within(found['value'], *found['interval'])}{unit}, {other['name']} {beside}"
+    beside = f"{other['name']} {number(other['value']) if most is None else _plus_minus(other['value'], most)}"
+    if other["name"] == "bound" and other["value"] <= 0:  # of a difference: nothing that is known to bound it
+        beside = f"must be below {number(other['value'])}"
+    told = f"{found['quantity']} {within(found['value'], *found['interval'])}{unit}, {beside}"
     return told.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
 
 
