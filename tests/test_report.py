@@ -302,8 +302,8 @@ def test_the_error_budget_adds_up_and_counts_are_those_of_the_records():
     chosen = [THEOREM, Item("Rate", "r", ours=True, claims=("rate",))]
     made = [record(), record("thm1.stated", "refuted"), record("rate", "inconclusive", controls=[])]
     assert report.counts(chosen, made) == (
-        "**3 statements judged: 1 supported, 1 refuted, 1 inconclusive**; 2 of them with a negative control. 2 of them are "
-        "about the paper (1 supported, 1 refuted, 0 inconclusive), 1 are our own (0 supported, 0 refuted, 1 inconclusive).\n"
+        "**3 statements judged: 1 supported, 1 refuted, 1 inconclusive**; 2 of them with a negative control. 2 are about "
+        "the paper: 1 supported, 1 refuted, 0 inconclusive. 1 are our own: 0 supported, 0 refuted, 1 inconclusive.\n"
     )
 
 
