@@ -112,17 +112,24 @@ def test_what_is_taken_from_a_room_that_does_not_count_is_named(house):
     assert names == {"verdict.judge"} and not any("claims" in path.parts for path in files)
 
 
-def test_parameters_and_kept_results_count_beside_the_code(house, monkeypatch):
+def test_parameters_and_data_count_beside_the_code(house, monkeypatch):
     path = house / "notebooks" / "n.ipynb"
     before = notebook_fingerprint(path, {"width": 1})
     assert notebook_fingerprint(path, {"width": 2}) != before
-    kept = house / "notebooks" / "evidence" / "n.long"
-    kept.mkdir(parents=True)
-    (kept / "runs.csv").write_text("loss")
-    assert notebook_fingerprint(path, {"width": 1}) != before
-    before = notebook_fingerprint(path, {"width": 1})
     monkeypatch.setenv("COMPANION_DATA", "elsewhere" if "COMPANION_DATA" not in os.environ else "")
     assert notebook_fingerprint(path, {"width": 1}) != before
+
+
+@pytest.mark.parametrize(("name", "counts"), [("m.long", True), ("m.longer", False), ("n.long", False)])
+def test_the_kept_results_that_code_names_count_whosever_they_are(house, name, counts):
+    path = notebook(house / "notebooks" / "n.ipynb", 'kept = archive.load("m.long")')
+    seen = [notebook_fingerprint(path, {})]
+    kept = house / "notebooks" / "evidence" / name
+    kept.mkdir(parents=True)
+    for text in ("loss", "loss\n1"):
+        (kept / "runs.csv").write_text(text)
+        seen.append(notebook_fingerprint(path, {}))
+    assert len(set(seen)) == (3 if counts else 1)
 
 
 @pytest.mark.parametrize(

@@ -66,29 +66,38 @@ def notebook_fingerprint(notebook: Path, parameters: dict[str, object]) -> str:
     -------
     str
         Hexadecimal; changes with the code cells, the parameters, the code they can reach and the packages it runs on
-        (:func:`utils.fingerprint.code_fingerprint`), what they read of the registry, kept results beside the notebook and
+        (:func:`utils.fingerprint.code_fingerprint`), what they read of the registry, the kept results that the code names and
         whether today's code made them, and whether ``COMPANION_DATA`` is set (its contents are checked against digests when read).
     """
     _, names = reached(notebook, stop=JUDGED)
+    kept = _kept_results(notebook)
     return digest(
         [
             parameters,
             PINNED,
             code_fingerprint(notebook, stop=JUDGED),
             _read_of_registry(names),
-            files_fingerprint(notebook.parent, f"evidence/{escape(notebook.stem)}.*/*", "matplotlibrc"),
-            _kept_by_todays_code(notebook),
+            files_fingerprint(notebook.parent, *(f"evidence/{escape(name)}/*" for name in kept), "matplotlibrc"),
+            _by_todays_code(notebook.parent / "evidence", kept),
             bool(os.environ.get("COMPANION_DATA")),
         ]
     )
 
 
-def _kept_by_todays_code(notebook: Path) -> dict[str, bool]:
-    """Of each kept result beside a notebook, whether its code is today's: the text beside its figure says so."""
+def _kept_results(notebook: Path) -> list[str]:
+    """Names of the kept results that a notebook's code names, whosever they are; literally, which a test holds."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    return sorted(path.name for path in notebook.parent.glob("evidence/*") if f'"{path.name}"' in code)
+
+
+def _by_todays_code(folder: Path, kept: list[str]) -> dict[str, bool]:
+    """Of kept results, whether their code is today's: the text beside their figure says so."""
     found = {}
-    for path in notebook.parent.glob(f"evidence/{escape(notebook.stem)}.*/provenance.json"):
-        with suppress(ValueError, LookupError):  # the notebook will say what is wrong with it
-            found[path.parent.name] = is_todays(json.loads(path.read_text(encoding="utf-8"))["code"])
+    for name in kept:
+        with suppress(OSError, ValueError, LookupError):  # the notebook will say what is wrong with it
+            about = json.loads((folder / name / "provenance.json").read_text(encoding="utf-8"))
+            found[name] = is_todays(about["code"])
     return found
 
 
