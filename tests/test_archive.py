@@ -77,15 +77,16 @@ def test_an_executed_notebooks_tables_and_verdicts_are_kept(folder):
     assert judged["scale"] == "width 8"
 
 
-def test_a_notebook_depends_on_its_own_evidence_and_on_no_others(folder):
-    path = notebook(folder / "n.ipynb", "1")
-    archive.keep("n.long", {"runs": FRAME}, device="cpu", code=None)
-    archive.keep("other.long", {"runs": FRAME}, device="cpu", code=None)
+def test_a_notebook_depends_on_the_evidence_that_its_code_names_and_on_no_other(folder):
+    path = notebook(folder / "n.ipynb", 'runs = archive.load("m.long")')
+    for name in ("m.long", "m.longer", "n.long"):
+        archive.keep(name, {"runs": FRAME}, device="cpu", code=None)
     before = notebook_fingerprint(path, {})
-    (archive.FOLDER / "other.long" / "runs.csv").write_text("changed")
+    for name in ("m.longer", "n.long"):
+        (archive.FOLDER / name / "runs.csv").write_text("changed")
     assert notebook_fingerprint(path, {}) == before
     for name in ("runs.csv", "provenance.json", "another.csv"):
-        (archive.FOLDER / "n.long" / name).write_text("changed")
+        (archive.FOLDER / "m.long" / name).write_text("changed")
         assert notebook_fingerprint(path, {}) != before
         before = notebook_fingerprint(path, {})
 
@@ -94,7 +95,7 @@ def test_kept_numbers_say_whether_todays_code_made_them(folder, monkeypatch):
     """And a notebook that shows them runs again when the answer is another one."""
     monkeypatch.setattr("utils.fingerprint.ROOT", folder)
     (folder / "requirements.txt").touch()
-    long, source = folder / "long.py", notebook(folder / "n.ipynb", "1")
+    long, source = folder / "long.py", notebook(folder / "n.ipynb", 'archive.load("n.long")')
     long.write_text("1")
 
     def keep(code):

@@ -120,18 +120,6 @@ def test_parameters_and_data_count_beside_the_code(house, monkeypatch):
     assert notebook_fingerprint(path, {"width": 1}) != before
 
 
-@pytest.mark.parametrize(("name", "counts"), [("m.long", True), ("m.longer", False), ("n.long", False)])
-def test_the_kept_results_that_code_names_count_whosever_they_are(house, name, counts):
-    path = notebook(house / "notebooks" / "n.ipynb", 'kept = archive.load("m.long")')
-    seen = [notebook_fingerprint(path, {})]
-    kept = house / "notebooks" / "evidence" / name
-    kept.mkdir(parents=True)
-    for text in ("loss", "loss\n1"):
-        (kept / "runs.csv").write_text(text)
-        seen.append(notebook_fingerprint(path, {}))
-    assert len(set(seen)) == (3 if counts else 1)
-
-
 @pytest.mark.parametrize(
     ("code", "seen"),
     [
