@@ -112,10 +112,15 @@ def test_what_is_taken_from_a_room_that_does_not_count_is_named(house):
     assert names == {"verdict.judge"} and not any("claims" in path.parts for path in files)
 
 
-def test_parameters_and_data_count_beside_the_code(house, monkeypatch):
-    path = house / "notebooks" / "n.ipynb"
+def test_parameters_and_kept_results_count_beside_the_code(house, monkeypatch):
+    path = notebook(house / "notebooks" / "n.ipynb", 'kept = archive.load("n.long")')
     before = notebook_fingerprint(path, {"width": 1})
     assert notebook_fingerprint(path, {"width": 2}) != before
+    kept = house / "notebooks" / "evidence" / "n.long"
+    kept.mkdir(parents=True)
+    (kept / "runs.csv").write_text("loss")
+    assert notebook_fingerprint(path, {"width": 1}) != before
+    before = notebook_fingerprint(path, {"width": 1})
     monkeypatch.setenv("COMPANION_DATA", "elsewhere" if "COMPANION_DATA" not in os.environ else "")
     assert notebook_fingerprint(path, {"width": 1}) != before
 

@@ -248,6 +248,18 @@ def test_a_deviation_says_what_it_is_counted_in():
     assert "; up to 0.15 supports" in shown[1]["Its deviation"] and "tolerance" not in str(shown[1])
 
 
+def test_a_difference_says_what_it_must_be_below_and_a_bound_that_it_is_one():
+    def shown(value):
+        other = MEASURED["compared with"] | {"name": "bound", "value": value, "tolerance": None}
+        return display.measured(record(measured=MEASURED | {"compared with": other}))
+
+    assert [shown(value).rpartition(", ")[2] for value in (0.5, 0, -0.05)] == [
+        "bound 0.5",
+        "must be below 0",
+        "must be below −0.05",
+    ]
+
+
 def test_tables_keep_their_meaning_when_a_style_sheet_breaks_them_up():
     shown = parsed(ledger([THEOREM], record()) + report.overview([THEOREM], [record()]))
     tags = dict(table="table", thead="rowgroup", tbody="rowgroup", tr="row", td="cell", th="columnheader rowheader")
