@@ -65,12 +65,13 @@ test-faults: $(READY)
 
 # Playwright drives the system's Chromium; it downloads none of its own.
 define CHROMIUM_THERE
-@if ! command -v "$${CHROMIUM:-chromium}" >/dev/null && ! command -v google-chrome >/dev/null; then \
+@if ! command -v "$${CHROMIUM:-chromium-headless-shell}" >/dev/null && ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing Chromium (once)"; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+		export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && { \
+		apt-get install -y -qq chromium-headless-shell >/dev/null 2>&1 || apt-get install -y -qq chromium >/dev/null; }; \
 	else \
-		echo "make $@ needs Chromium: install it (Debian: apt install chromium) or set CHROMIUM to its path" >&2; exit 1; \
+		echo "make $@ needs Chromium: install it (Debian: apt install chromium-headless-shell) or set CHROMIUM to its path" >&2; exit 1; \
 	fi; \
 fi
 endef

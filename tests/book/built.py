@@ -1,6 +1,9 @@
 """The built book's files, and what a page asked for."""
 
+from functools import cache
 from pathlib import Path
+
+from bs4 import BeautifulSoup
 
 from utils.files import ROOT
 
@@ -13,6 +16,12 @@ def pages() -> list[str]:
     """Every page of the book and its search, relative to the book's root."""
     found = [path.relative_to(HTML).as_posix() for path in sorted(HTML.rglob("*.html"))]
     return [page for page in found if not page.startswith("_static/") and page not in GENERATED]
+
+
+@cache
+def parsed(path: Path) -> BeautifulSoup:
+    """A page of the book, or another file in HTML, parsed."""
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 def leaving(page) -> list[str]:

@@ -1,15 +1,15 @@
 """The built book in a real browser: one Chromium, one local server, a page that remembers what it asked for and said."""
 
 import os
-import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from bs4 import BeautifulSoup
-from built import HTML, pages
+from built import HTML, pages, parsed
 from playwright.sync_api import sync_playwright
+
+from utils import pdf
 
 
 def pytest_generate_tests(metafunc):
@@ -46,9 +46,9 @@ def disk():
 
 @pytest.fixture(scope="session")
 def browser():
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    path = pdf.chromium()
     if path is None:
-        pytest.exit("Chromium is missing: install it (Debian: apt install chromium) or set CHROMIUM to its path", 2)
+        pytest.exit(pdf.MISSING, 2)
     with sync_playwright() as playwright:
         options = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         browser = playwright.chromium.launch(executable_path=path, args=options)
@@ -59,10 +59,11 @@ def browser():
 @pytest.fixture
 def figures(address):
     """The figures of a page, parsed."""
-    page = BeautifulSoup((HTML / address).read_text(encoding="utf-8"), "html.parser")
-    return [figure for figure in page.select("main figure") if figure.select("img[src*='_images']")]
+    return [figure for figure in parsed(HTML / address).select("main figure") if figure.select("img[src*='_images']")]
 
 
+# What the trainer trains as soon as it is opened, in tests that only look at its page.
+TRAINED = {"book/trainer.html": "#depth10-rate0p03-steps20-seed3-xavier-identity"}
 # Typesetting is half the time of a page. MathJax loads all the same, and leaves equations as they are written.
 UNTYPESET = """
     let held;
@@ -131,7 +132,12 @@ def opened(browser, site, disk):
                 kept.pop(other).context.close()
             place = disk if dark else site
             kept[address, dark] = loaded(
-                browser, place + address, dark=dark, width=width, unfolded=True, typeset=not dark
+                browser,
+                place + address + TRAINED.get(address, ""),
+                dark=dark,
+                width=width,
+                unfolded=True,
+                typeset=not dark,
             )
         page = kept[address, dark]
         page.emulate_media(media="screen")

@@ -23,7 +23,7 @@ def test_the_data_of_every_figure_is_one_click_away(address, figures):
 
 @pytest.mark.parametrize("width", [1400, 390])
 def test_a_click_enlarges_a_figure_and_escape_closes_it(site, visit, width):
-    page = visit(site + "notebooks/04_sgd_speedup.html", width=width)
+    page = visit(site + "notebooks/04_sgd_speedup.html", width=width, typeset=False)
     link = page.locator("#fig-what-works a.full-size")
     on_page = link.locator("img").bounding_box()["width"]
     link.click()
@@ -36,7 +36,7 @@ def test_a_click_enlarges_a_figure_and_escape_closes_it(site, visit, width):
 
 
 def test_the_keyboard_alone_enlarges_a_figure(site, visit):
-    page = visit(site + "notebooks/04_sgd_speedup.html")
+    page = visit(site + "notebooks/04_sgd_speedup.html", typeset=False)
     link = page.locator("#fig-what-works a.full-size")
     link.focus()
     page.keyboard.press("Enter")
@@ -48,6 +48,6 @@ def test_the_keyboard_alone_enlarges_a_figure(site, visit):
 
 
 def test_an_enlarged_figure_is_dark_on_a_dark_page(site, visit):
-    page = visit(site + "notebooks/04_sgd_speedup.html", dark=True)
+    page = visit(site + "notebooks/04_sgd_speedup.html", dark=True, typeset=False)
     page.locator("#fig-what-works a.full-size").click()
     assert "invert" in page.locator("dialog.enlarged img").evaluate("image => getComputedStyle(image).filter")

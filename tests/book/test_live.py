@@ -2,8 +2,8 @@
 
 import pytest
 import yaml
-from built import HTML
-from test_pages import parsed, violations
+from built import HTML, parsed
+from test_pages import violations
 
 from utils.pipeline import publish
 

@@ -1,8 +1,7 @@
 """What a style sheet decides and a reader would miss: tables and formulas on a phone, figures in full size."""
 
 import pytest
-from bs4 import BeautifulSoup
-from built import HTML
+from built import HTML, parsed
 
 
 def test_a_table_that_became_a_list_says_what_each_entry_is(site, visit):
@@ -43,6 +42,5 @@ def test_no_line_begins_with_the_full_stop_of_the_one_before(site, visit):
 
 
 def test_every_figure_leads_to_itself_in_full_size(address):
-    page = BeautifulSoup((HTML / address).read_text(encoding="utf-8"), "html.parser")
-    for image in page.select("main img[src*='_images']"):
+    for image in parsed(HTML / address).select("main img[src*='_images']"):
         assert image.find_parent("a", class_="full-size")["href"] == image["src"], image

@@ -9,8 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from bs4 import BeautifulSoup
-from built import HTML, is_ours, leaving
+from built import HTML, is_ours, leaving, parsed
 from PIL import Image
 
 # What the theme brings and nothing of ours can mend: (rule, part of the element's selector, reason). Nothing at present:
@@ -188,11 +187,6 @@ def read(path):
 
 
 @cache
-def parsed(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
-@cache
 def anchors(path) -> set[str]:
     named = parsed(path).find_all("a", attrs={"name": True})
     return {element["id"] for element in parsed(path).find_all(id=True)} | {element["name"] for element in named}
@@ -248,7 +242,7 @@ def test_search_finds_what_is_asked_for_first_on_its_own_page(site, visit, asked
 
 
 def test_one_button_shows_all_code_and_the_choice_is_kept(site, visit):
-    page = visit(site + "notebooks/02_width_floor.html")
+    page = visit(site + "notebooks/02_width_floor.html", typeset=False)
     code = page.locator(".cell:not(.tag_parameters) .cell_input .highlight")
     assert not any(one.is_visible() for one in code.all())
     page.get_by_role("button", name="Show code").click()
@@ -282,16 +276,19 @@ def test_mathjax_is_what_pages_use_and_no_more():
     assert size < 2e6
 
 
-@pytest.mark.parametrize("width", [1300, 390])
-def test_a_verdict_leads_onto_its_card(site, visit, width):
+def test_a_verdict_leads_onto_its_card(site, visit):
     """One click, and what the reader then sees is the card: pages change their height while they load."""
     claims = "book/claims.html"
     cards = [f"claim-{claim}" for claim in ("lemma10", "thm1-stated", "fig6", "table1")]
     links = [parsed(HTML / claims).select_one(f'a[href$="#{card}"]')["href"] for card in cards]
-    pages = [visit(urljoin(site + claims, link), width=width) for link in links]
-    pages[-1].wait_for_timeout(4500)
-    found = {card: page.locator(f"#{card}").bounding_box()["y"] for card, page in zip(cards, pages, strict=True)}
-    assert {card: y for card, y in found.items() if not 0 <= y <= 300} == {}
+    seen = {
+        (card, width): visit(urljoin(site + claims, link), width=width)
+        for card, link in zip(cards, links, strict=True)
+        for width in (1300, 390)
+    }
+    list(seen.values())[-1].wait_for_timeout(4500)
+    found = {(card, width): page.locator(f"#{card}").bounding_box()["y"] for (card, width), page in seen.items()}
+    assert {where: y for where, y in found.items() if not 0 <= y <= 300} == {}
 
 
 def test_nothing_changes_its_size_when_a_page_is_scrolled(site, visit):

@@ -8,8 +8,7 @@ import re
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from bs4 import BeautifulSoup
-from built import HTML, leaving
+from built import HTML, leaving, parsed
 
 from utils import theory
 from utils.metrics import orthogonality_gap
@@ -214,7 +213,7 @@ def test_on_a_phone_in_the_dark_and_on_paper(small, name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_without_scripts_there_is_a_sentence_with_a_link(name):
-    page = BeautifulSoup((HTML / "notebooks" / f"{PAGES[name]}.html").read_text(encoding="utf-8"), "html.parser")
+    page = parsed(HTML / "notebooks" / f"{PAGES[name]}.html")
     (place,) = page.select(".explore")
     assert place["data-explore"] == name and len(place.text.split()) > 10
     assert place.select_one("a[href$='explorer.html'], a[href$='trainer.html']") and not place.select("script, input")

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from bs4 import BeautifulSoup
-from built import HTML
+from built import HTML, parsed
 
 from utils.files import ROOT
 
@@ -13,7 +12,7 @@ NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
 def soup(address):
-    return BeautifulSoup((HTML / address).read_text(encoding="utf-8"), "html.parser")
+    return parsed(HTML / address)
 
 
 def test_the_cloud_can_be_paused_and_stays_still_where_less_motion_is_asked_for(site, visit):
@@ -93,13 +92,13 @@ def test_errata_begin_with_the_table_and_four_entries_are_open():
 
 @pytest.mark.parametrize("link", ["10_errata.html#erratum-7", "09_lemmas.html#claim-lemma10"])
 def test_what_a_link_leads_to_is_open(site, visit, link):
-    page = visit(f"{site}notebooks/{link}")
+    page = visit(f"{site}notebooks/{link}", typeset=False)
     target = page.locator("#" + link.partition("#")[2])
     section = (
         target if target.evaluate("one => one.tagName") == "SECTION" else target.locator("xpath=ancestor::section[1]")
     )
     assert section.locator("> details.folded").get_attribute("open") is not None
-    page = visit(f"{site}notebooks/{link.partition('#')[0]}")
+    page = visit(f"{site}notebooks/{link.partition('#')[0]}", typeset=False)
     assert page.locator("details.folded[open]").count() == 0
 
 
