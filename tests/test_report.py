@@ -292,6 +292,23 @@ def test_ids_are_unique_in_the_whole_ledger():
     assert [table.count("data-verdict") for table in tables] == listed
 
 
+def test_the_worked_example_tells_range_setting_verdict_and_controls_of_its_record():
+    controls = [{"name": "no BN", "wanted": "refuted", "verdict": "refuted", "estimate": 0.9}]
+    text = report.worked(record("rate", kind="deviation", expected=[0, 0.7], alpha=0.01, controls=controls))
+    assert [line.partition(".")[0] for line in text.splitlines() if line] == list("12345")
+    told = [
+        "claim-rate",
+        "more than 0.7",
+        "probability 0.01",
+        "2 settings",
+        '"n = 4"',
+        "deviation 0.5, interval [0.4",
+        "✓",
+    ]
+    assert [words for words in told if words not in text] == []
+    assert "no BN: deviation 0.9, " in text and "✗ refuted" in text
+
+
 def test_the_error_budget_adds_up_and_counts_are_those_of_the_records():
     many = [record("a", alpha=0.001), record("b", alpha=0.01, rule="median", rate="guaranteed")]
     many.append(record("c", alpha=0.002))

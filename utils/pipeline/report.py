@@ -20,7 +20,7 @@ from utils.stats.text import MARKS
 
 __all__ = [
     "agreements", "benchmark", "budget", "carried", "changes", "citation", "counts", "describe", "filters",
-    "findings", "ledger_table", "overview", "picture", "run", "titles",
+    "findings", "ledger_table", "overview", "picture", "run", "titles", "worked",
 ]  # fmt: skip
 
 ERRATA = "10_errata"
@@ -141,6 +141,20 @@ def filters(items: list[Item], records: list[dict], titles: dict[str, str]) -> s
         "notebook": ("Notebook", {"": "any", **{name: f"{_number(name)} {title}" for name, title in titles.items()}}),
     }
     return _render("filters.html.j2", choices=choices)
+
+
+def worked(record: dict) -> str:
+    """How one deviation that was judged became a verdict, step by step, in Markdown.
+
+    Parameters
+    ----------
+    record : dict
+
+    Returns
+    -------
+    str
+    """
+    return _render("worked.md.j2", record=record, card=_card(record))
 
 
 def budget(records: list[dict], *, largest: int = 5) -> str:
