@@ -306,7 +306,7 @@ def test_the_worked_example_tells_range_setting_verdict_and_controls_of_its_reco
         "✓",
     ]
     assert [words for words in told if words not in text] == []
-    assert "no BN: deviation 0.9, " in text and "✗ refuted" in text
+    assert "no BN, deviation 0.9, " in text and "✗ refuted" in text
 
 
 def test_the_error_budget_adds_up_and_counts_are_those_of_the_records():

@@ -37,8 +37,19 @@ LEFT_ALONE = """[...document.querySelectorAll("main span.math:not(.wide)")].filt
 }).map((one) => one.parentElement.textContent)"""
 
 
-def test_no_line_begins_with_the_full_stop_of_the_one_before(site, visit):
-    assert visit(site + "book/proofs.html", width=390).evaluate(LEFT_ALONE) == []
+# Of each formula on a line of its own: whether it goes on beyond the screen, and whether it fades there.
+FADING = """[...document.querySelectorAll("div.math > mjx-container")].map((one) =>
+    [one.scrollWidth > one.clientWidth + 1, getComputedStyle(one).maskImage !== "none"])"""
+
+
+def test_no_line_begins_with_a_full_stop_and_what_goes_on_beyond_the_screen_fades(site, visit):
+    page = visit(site + "book/proofs.html", width=390)
+    assert page.evaluate(LEFT_ALONE) == []
+    formulas = page.evaluate(FADING)
+    assert all(beyond == fades for beyond, fades in formulas) and {beyond for beyond, _ in formulas} == {True, False}
+    page.evaluate("for (const one of document.querySelectorAll('div.math > mjx-container')) one.scrollLeft = 1e4")
+    page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
+    assert not any(fades for _, fades in page.evaluate(FADING))
 
 
 def test_every_figure_leads_to_itself_in_full_size(address):
