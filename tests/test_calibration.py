@@ -55,7 +55,7 @@ def test_what_holds_with_room_to_spare_is_supported(kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("law", "wrong"), [("gap of two samples", "supported"), ("its mirror image", "refuted")])
+@pytest.mark.parametrize(("law", "wrong"), [("squared normal", "supported"), ("its mirror image", "refuted")])
 def test_a_small_rate_is_kept_too_by_the_fewest_samples_of_the_most_skewed_law(law, wrong):
     found = outcomes("slack", law=LAWS[law], samples=rules.LEAST, settings=1, alpha=0.005, shift=0, seeds=20_000)
     assert at_most(found.count(wrong), 20_000, 0.005), found.count(wrong)
@@ -70,7 +70,7 @@ def test_a_rate_as_small_as_the_books_is_not_missed_in_a_few_hundred():
 
 def test_students_interval_does_not_keep_its_rate_where_samples_are_skewed():
     """The control of this file: the rule that was ours before, ten samples."""
-    drawn = LAWS["gap of two samples"].draw(np.random.default_rng(0), (SEEDS, 10))
+    drawn = LAWS["squared normal"].draw(np.random.default_rng(0), (SEEDS, 10))
     missed = sum(not low <= 0 <= high for _, low, high in map(mean_and_interval, drawn))
     assert not at_most(missed, SEEDS, ALPHA), missed
     assert at_most(30, 400, 0.05) and not at_most(45, 400, 0.05), "and too many are told from enough"

@@ -96,7 +96,10 @@ def test_samples_that_align():
     from_there = table[table.index >= table[table.name == one.layer].index[0]].iloc[:-1]
     before = table[table.index == from_there.index[0] - 1].iloc[0]
     assert (from_there.cosine >= ALIGNED).all() and before.cosine < ALIGNED
-    assert f"{table.cosine[0]:.3g} in the input" in one.sentence and "at any width" in one.sentence
+    assert f"{table.cosine[0]:.3g} in the input" in one.sentence
+    assert "go on aligning" in one.sentence
+    table.loc[from_there.index[-1], "cosine"] = from_there.cosine.iloc[0]  # no further than where it began
+    assert "go on aligning" not in next(one for one in diagnose(table) if one.illness == "aligned").sentence
     assert one.page == "01_orthogonalization_rate"
 
 

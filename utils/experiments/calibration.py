@@ -50,12 +50,12 @@ def _two_outcomes(share: float) -> Law:
     return Law(lambda generator, shape: np.where(generator.random(shape) < share, high, low), low, low, high)
 
 
-#: Laws by name. After one wide layer from an orthogonal batch the energy of the gap of four samples is χ² of nine degrees of
-#: freedom, and that of two samples the square of a normal number, as skewed as samples of this book come.
+#: Laws by name. After one wide layer from an orthogonal batch the squared gap of four samples is χ² of nine degrees of freedom.
+#: The square of a normal variable is as skewed as samples of this book come.
 LAWS = {
     "normal": Law(lambda generator, shape: generator.normal(size=shape), 0.0),
     "gap of four samples": _chi2(9),
-    "gap of two samples": _chi2(1),
+    "squared normal": _chi2(1),
     "its mirror image": _chi2(1, -1),
     "one of two outcomes": _two_outcomes(0.5),
     "one in twenty": _two_outcomes(0.05),

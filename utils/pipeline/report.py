@@ -34,14 +34,16 @@ def _render(template: str, /, **values: object) -> str:
 # The verdicts.
 
 
-def counts(items: list[Item], records: list[dict]) -> str:
-    """How many statements came out how, in two sentences of Markdown.
+def counts(items: list[Item], records: list[dict], larger: dict[str, list[dict]] | None = None) -> str:
+    """How many statements came out how, and which of them otherwise in larger runs, in a few sentences of Markdown.
 
     Parameters
     ----------
     items : list of Item
     records : list of dict
         Of :class:`utils.claims.verdict.Verdict`; so in all functions here.
+    larger : dict of str to list of dict, optional
+        Verdicts of kept runs, as :func:`utils.experiments.larger.judged` returns them.
 
     Returns
     -------
@@ -69,6 +71,11 @@ def counts(items: list[Item], records: list[dict]) -> str:
         errata=ERRATA,
         opposed=sum(claim["opposite"] and claim["against"] for claim in shown),
         waiting=sum(claim["record"] is None for claim in shown),
+        elsewhere=[
+            record["item"]
+            for record in records
+            if any(run["verdict"] == "inconclusive" for run in (larger or {}).get(record["id"], []))
+        ],
     )
 
 

@@ -170,9 +170,9 @@ def _generate(tree: Path, out: Path, executed: list[Path], made: dict, chosen: l
         out / "cache" / "figures",
     )
     records, titles = made["claims"], report.titles(executed)
-    write(folder / "counts.md", report.counts(chosen, records))
-    write(folder / "findings.txt", report.findings(records))
     judged = larger.judged()
+    write(folder / "counts.md", report.counts(chosen, records, judged))
+    write(folder / "findings.txt", report.findings(records))
     write(folder / "overview.html", report.overview(chosen, records, judged))
     write(folder / "filters.html", report.filters(chosen, records, titles))
     for part, ours in (("paper", False), ("ours", True)):

@@ -108,8 +108,8 @@ def _aligned(rows: pd.DataFrame, start: pd.Series) -> Iterator[Finding]:
             f"{_called(first)} on and {number(last.cosine)} at {_called(last)}, where {int(last.samples)} samples have an "
             f"effective rank of {number(last['rank'])}."
         )
-        if rows.statistics.isna().all():
-            text += " Without batch normalization random layers align samples more and more, at any width."
+        if rows.statistics.isna().all() and last.cosine > first.cosine:
+            text += " Random layers without batch normalization go on aligning samples, layer by layer."
         yield Finding("aligned", first["name"], text, "01_orthogonalization_rate")
 
 
