@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 PAGE = (ROOT / "book" / "adding.md").read_text()
 BLOCKS = re.findall(r"```\{code-block\} \w+\n:caption: ([^\n]*)\n\n(.*?)\n```", PAGE, flags=re.S)
 TOLD = re.findall(r"\| ``(.*?)`` \|", PAGE)
-NAME = "13_two_samples"
+NAME = "14_two_samples"
 SCOPE = "data: made up"
 read = claims.registry  # tests put another in its place
 
@@ -113,7 +113,7 @@ def test_every_message_on_the_page_is_real(root, tmp_path, monkeypatch):
     # The build's own, which stops before it runs anything, and that of the tests.
     toc = root / "_toc.yml"
     text = toc.read_text()
-    toc.write_text(text.replace("- file: notebooks/13_two_samples\n", ""))
+    toc.write_text(text.replace("- file: notebooks/14_two_samples\n", ""))
     seen.append(run(root, "utils.build").stderr)
     toc.write_text(text)
     seen.append((ROOT / "tests" / "test_mutation.py").read_text())
