@@ -239,7 +239,8 @@ def test_a_shown_verdict_is_a_card_and_a_line_and_escapes_what_it_shows():
     assert (
         "<script>" not in shown["text/html"] and "a &lt; b<" in shown["text/html"] and "&lt;b&gt;" in shown["text/html"]
     )
-    assert "Limit" not in shown["text/html"] and "Not <i>" not in display.card(verdict.record() | {"limit": "Not <i>"})
+    cards = {limit: display.card(verdict.record() | {"limit": limit}) for limit in (None, "Not <i>")}
+    assert "Limit" not in cards[None] and "Limit" in cards["Not <i>"] and "Not <i>" not in cards["Not <i>"]
     # What claims.json promises of every claim, see design notes.
     promised = "id item statement verdict estimate interval expected published seeds alpha rate detectable measured scope limit"
     assert set(f"{promised} controls notebook anchor".split()) < set(verdict.record())
