@@ -309,6 +309,13 @@ def test_the_worked_example_tells_range_setting_verdict_and_controls_of_its_reco
     assert "no BN, deviation 0.9, " in text and "✗ refuted" in text
 
 
+def test_counts_name_what_came_out_otherwise_in_larger_runs_and_nothing_else():
+    records = [record("thm1"), record("thm1.stated", "refuted")]
+    assert "(inconclusive on CIFAR-10)" in report.counts([THEOREM], records, {"thm1": [LARGER]})
+    assert "otherwise" not in report.counts([THEOREM], records, {"thm1": [LARGER | {"verdict": "supported"}]})
+    assert "otherwise" not in report.counts([THEOREM], records)
+
+
 def test_the_error_budget_adds_up_and_counts_are_those_of_the_records():
     many = [record("a", alpha=0.001), record("b", alpha=0.01, rule="median", rate="guaranteed")]
     many.append(record("c", alpha=0.002))

@@ -33,6 +33,7 @@ def test_a_click_enlarges_a_figure_and_escape_closes_it(site, visit, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.keyboard.press("Escape")
     dialog.wait_for(state="detached")  # it goes at its close event, a moment after the key
+    assert dialog.count() == 0
 
 
 def test_the_keyboard_alone_enlarges_a_figure(site, visit):

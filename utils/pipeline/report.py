@@ -72,9 +72,10 @@ def counts(items: list[Item], records: list[dict], larger: dict[str, list[dict]]
         opposed=sum(claim["opposite"] and claim["against"] for claim in shown),
         waiting=sum(claim["record"] is None for claim in shown),
         elsewhere=[
-            record["item"]
+            f"{record['item']} ({run['verdict']} on {run['data']})"
             for record in records
-            if any(run["verdict"] == "inconclusive" for run in (larger or {}).get(record["id"], []))
+            for run in (larger or {}).get(record["id"], [])
+            if run["verdict"] != record["verdict"]
         ],
     )
 
@@ -151,16 +152,7 @@ def filters(items: list[Item], records: list[dict], titles: dict[str, str]) -> s
 
 
 def worked(record: dict) -> str:
-    """How one deviation that was judged became a verdict, step by step, in Markdown.
-
-    Parameters
-    ----------
-    record : dict
-
-    Returns
-    -------
-    str
-    """
+    """How one deviation that was judged became a verdict, step by step, in Markdown."""
     return _render("worked.md.j2", record=record, card=_card(record))
 
 

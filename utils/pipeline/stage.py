@@ -180,8 +180,8 @@ def _generate(tree: Path, out: Path, executed: list[Path], made: dict, chosen: l
         write(folder / f"ledger_{part}.html", report.ledger_table(chosen, records, registry(), ours=ours, **kept))
     write(folder / "changes.html", report.changes(history()))
     write(folder / "error_budget.md", report.budget(records))
-    for record in (record for record in records if record["id"] == "rate"):  # the method page's example
-        write(folder / "worked.md", report.worked(record))
+    if example := [record for record in records if record["id"] == "rate"]:
+        write(folder / "worked.md", report.worked(*example))
     write(folder / "run.html", report.run(made, titles))
     if shown := report.picture(executed[0]):
         drawn, markdown, kept = shown
