@@ -120,9 +120,9 @@ def decision(record: dict) -> dict[str, str]:
     -------
     dict of str to str
     """
-    told = f"{number(record['estimate'])} (interval {_range(*record['interval'])}); {_supporting(*record['expected'])} supports the statement"
-    if tolerances := record["kind"] == "deviation" and record["expected"][1] == 1:
-        told = told.replace("; up to 1 supports", " of the tolerance; up to 1 supports")
+    tolerances = record["kind"] == "deviation" and record["expected"][1] == 1
+    unit = " of the tolerance" if tolerances else ""
+    told = f"{number(record['estimate'])} (interval {_range(*record['interval'])}){unit}; {_supporting(*record['expected'])} supports the statement"
     runs = f"{record['cells']} setting{'s' if record['cells'] != 1 else ''}"
     if record["vacuous"]:
         runs += f", and {record['vacuous']} where the bound is vacuous"

@@ -5,7 +5,7 @@ would change: the build judges anew from there, so a margin or a wording costs n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 from utils.claims import display
@@ -157,7 +157,9 @@ def judge(
         raise ValueError(
             f"claim {claim_id!r}: expected measurements by quantity, {{'loss [nats]': [...]}}, not {measured!r}"
         )
-    settings = [(quantity, one) for quantity, group in measured.items() for one in _summaries(group)]
+    groups = {quantity: _summaries(group) for quantity, group in measured.items()}
+    tried = {name: _summaries(controls[name]) for name in claim["controls"]}
+    settings = [(quantity, one) for quantity, group in groups.items() for one in group]
     if "values" in claim and {(m.label, m.target, m.tolerance) for _, m in settings} != {
         (label, *numbers) for label, numbers in published(claim_id).items()
     }:
@@ -167,7 +169,7 @@ def judge(
     expected = tuple(claim["expected"])
     estimate = estimated([one for _, one in settings])
     quantity = next(quantity for quantity, one in settings if one is estimate.deciding)
-    judged = {name: estimated(controls[name]) for name in claim["controls"]}
+    judged = {name: estimated(control) for name, control in tried.items()}
     return Verdict(
         id=claim_id,
         item=claim["item"],
@@ -205,8 +207,8 @@ def judge(
         evidence={
             "id": claim_id,
             "scope": scope,
-            "measured": {quantity: _rows(group, claim["rule"]) for quantity, group in measured.items()},
-            "controls": {name: _rows(control, claim["rule"]) for name, control in controls.items()},
+            "measured": {quantity: _rows(group, claim["rule"]) for quantity, group in groups.items()},
+            "controls": {name: _rows(control, claim["rule"]) for name, control in tried.items()},
         },
     )
 
@@ -215,9 +217,9 @@ def _summaries(measured: Sequence[Measurement | Summary]) -> list[Summary]:
     return [one.summary() if isinstance(one, Measurement) else one for one in measured]
 
 
-def _rows(measured: Sequence[Measurement | Summary], rule: str) -> list[list]:
-    kept = [one if rule == "median" or one.samples <= FEW else replace(one, ordered=()) for one in _summaries(measured)]
-    return [[list(x) if isinstance(x, tuple) else x for x in astuple(one)] for one in kept]
+def _rows(measured: Sequence[Summary], rule: str) -> list[list]:
+    kept = [one if rule == "median" or one.samples <= FEW else replace(one, ordered=()) for one in measured]
+    return [[list(x) if isinstance(x, tuple) else x for x in vars(one).values()] for one in kept]
 
 
 def _kept(rows: Sequence[list]) -> list[Summary]:

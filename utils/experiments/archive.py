@@ -4,6 +4,8 @@
 folder ``notebooks/evidence/NOTEBOOK.PROFILE/``: a CSV file each, and ``provenance.json``.
 """
 
+from __future__ import annotations
+
 import io
 import json
 import math
@@ -12,8 +14,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from utils import claims, provenance
 from utils.claims import display
@@ -21,6 +22,9 @@ from utils.files import ROOT
 from utils.fingerprint import is_todays
 from utils.processes.commands import command
 from utils.processes.options import Options, described
+
+if TYPE_CHECKING:  # every build asks what is kept, few find anything
+    import pandas as pd
 
 __all__ = ["RECORD", "Table", "describe", "keep", "load", "main", "verdicts"]
 
@@ -40,6 +44,7 @@ class Table:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> Table("runs", pd.DataFrame({"loss": [0.123456789], "curve": [[1, 2]]})).frame
           loss
     0  0.12346
@@ -62,6 +67,8 @@ def _written(frame: pd.DataFrame) -> str:
 
 
 def _read(csv) -> pd.DataFrame:
+    import pandas as pd
+
     return pd.read_csv(csv, keep_default_na=False, na_values=["NaN"])
 
 
@@ -207,6 +214,7 @@ def _age(provenance: dict) -> str:
 
 def _from_notebook(path: Path) -> Path:
     import nbformat  # here: readers of kept tables have no use for it
+    import pandas as pd
 
     try:
         if path.exists() and not path.is_file():

@@ -88,8 +88,9 @@ def _all_installed(path: tuple[str, ...]) -> dict[str, str]:
     theirs = {os.path.abspath(entry) for entry in theirs if entry}
     found: dict[str, str] = {}
     for package in distributions(path=[entry for entry in path if entry and os.path.abspath(entry) not in theirs]):
-        if name := package.metadata["Name"]:
-            found.setdefault(_normal(name), package.version)
+        about = package.metadata  # parsed at every access
+        if about["Name"]:
+            found.setdefault(_normal(about["Name"]), about["Version"])
     return found
 
 

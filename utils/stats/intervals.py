@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit  # scipy.stats takes a second to load, in every command
 
 from utils.stats.measurement import Measurement, Summary
-from utils.stats.rules import Reach, reach
+from utils.stats.rules import Reach, reach, student
 
 __all__ = ["Estimate", "compare", "edges", "least_slack", "mean_and_interval", "worst_deviation"]
 
@@ -270,5 +269,5 @@ def mean_and_interval(samples: np.ndarray, level: float = 0.95) -> tuple[float, 
     (2.0, 2.48, 2.48)
     """
     samples = np.asarray(samples, dtype=float)
-    half = -stdtrit(samples.size - 1, (1 - level) / 2) * samples.std(ddof=1) / math.sqrt(samples.size)
+    half = student(samples.size - 1, 1 - level) * samples.std(ddof=1) / math.sqrt(samples.size)
     return float(samples.mean()), float(samples.mean() - half), float(samples.mean() + half)
