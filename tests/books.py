@@ -3,6 +3,7 @@
 import ast
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -60,6 +61,21 @@ def run(root: Path, what: str, *arguments: object, env: dict | None = None, **mo
     command = [sys.executable, *([] if what.endswith((".py", "-c")) else ["-m"]), what, *map(str, arguments)]
     env = (os.environ if env is None else env) | more
     return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
+
+
+def heard():
+    """Whoever runs the tests may ignore signals, as shells and nohup do for what is in the background; a terminal does not."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def start(root: Path, *arguments: str, **options: object) -> subprocess.Popen:
+    """A build in the background, whose words are added to the file ``said`` in the book."""
+    command = [sys.executable, "-m", "utils.build", *arguments]
+    with (root / "said").open("a") as said:
+        return subprocess.Popen(
+            command, cwd=root, stdout=said, stderr=said, start_new_session=True, preexec_fn=heard, **options
+        )
 
 
 def until(condition, *, seconds: float = 120, process: subprocess.Popen | None = None):

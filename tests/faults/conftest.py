@@ -6,12 +6,6 @@ import pytest
 from faulty import build, result, sweeping_book
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if "tests/faults" in item.path.as_posix():
-            item.add_marker(pytest.mark.faults)
-
-
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory):
     """Undisturbed builds from clean, by name, made when first asked for: each with a store and an environment of its own."""
