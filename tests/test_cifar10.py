@@ -66,13 +66,17 @@ real = pytest.mark.skipif(not os.environ.get("COMPANION_DATA"), reason="real CIF
 
 
 @real
-def test_real_cifar10():
+def test_real_cifar10_and_its_task_standardized_by_channel():
     images = data.images("cifar10")
     assert images.shape == (50_000, 3072) and images.min() == 0 and images.max() == 1
     # Published channel means of the training set (red, green, blue).
     torch.testing.assert_close(
         images.reshape(-1, 3, 1024).mean((0, 2)), torch.tensor([0.4914, 0.4822, 0.4465]), atol=1e-4, rtol=0
     )
+    split = data.task("cifar10", scale="standardized", train=2000, test=100)
+    channels = split.x.unflatten(1, (3, 1024))
+    assert channels.mean((0, 2)).abs().max() < 1e-4 and (channels.std((0, 2)) - 1).abs().max() < 1e-2
+    assert split.x_test.shape == (100, 3072) and set(split.y.tolist()) == set(range(10))
 
 
 @real
@@ -147,14 +151,6 @@ def test_a_bad_download_is_refused_says_what_to_do_and_leaves_nothing(site, tmp_
     assert not list((tmp_path / "cache").rglob("*batch*"))
     site.write_bytes(content)
     assert data.images("cifar10").shape == (20, 3072), "the next run completes"
-
-
-@real
-def test_real_cifar10_task_is_standardized_by_channel():
-    split = data.task("cifar10", scale="standardized", train=2000, test=100)
-    channels = split.x.unflatten(1, (3, 1024))
-    assert channels.mean((0, 2)).abs().max() < 1e-4 and (channels.std((0, 2)) - 1).abs().max() < 1e-2
-    assert split.x_test.shape == (100, 3072) and set(split.y.tolist()) == set(range(10))
 
 
 @pytest.fixture
