@@ -29,7 +29,6 @@ def notebook(path: Path, *sources: str, parameters: str = PARAMETERS) -> Path:
 
 
 JUDGE = """
-import sys; sys.path.insert(0, "..")
 import numpy as np
 from utils.claims import judge
 from utils.stats.measurement import Measurement
@@ -51,8 +50,9 @@ def book(root: Path) -> Path:
     shutil.copytree(FIXTURE, root, dirs_exist_ok=True)
     for name in ("_static", "_ext"):
         shutil.copytree(ROOT / "book" / name, root / "book" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    notebook(root / "notebooks" / "first.ipynb", JUDGE)
-    notebook(root / "notebooks" / "second.ipynb", "width * 2")
+    setup = nbformat.read(ROOT / "notebooks" / "03_gaussian_contraction.ipynb", as_version=4).cells[1].source
+    notebook(root / "notebooks" / "first.ipynb", setup, JUDGE)
+    notebook(root / "notebooks" / "second.ipynb", setup, "width * 2")
     return root
 
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import jsonschema
+import nbformat
 import pytest
 from books import CLAIMS, notebook, run
 
@@ -116,10 +117,14 @@ def test_a_change_of_code_runs_what_reaches_it_and_nothing_else(changed):
     assert "1 to run, 1 unchanged" in run(changed, "utils.build").stdout
 
 
-def test_profiles_have_caches_of_their_own(changed):
-    assert "2 to run" in run(changed, "utils.build", "--profile", "cifar").stdout
+def test_profiles_have_caches_of_their_own_and_one_job_runs_one_notebook_at_a_time(changed):
+    assert "2 to run" in run(changed, "utils.build", "--profile", "cifar", "--jobs", "1").stdout
     assert json.loads((changed / "_build" / "claims.json").read_text())["profile"] == "cifar"
-    assert (changed / "_build" / "cache" / "fast" / "first.ipynb").exists()
+    cache = changed / "_build" / "cache"
+    assert (cache / "fast" / "first.ipynb").exists()
+    both = [nbformat.read(path, as_version=4).metadata["papermill"] for path in (cache / "cifar").glob("*.ipynb")]
+    first, second = sorted(both, key=lambda run: run["start_time"])
+    assert first["end_time"] <= second["start_time"]
 
 
 def test_a_corrupt_cache_entry_is_run_again(built):

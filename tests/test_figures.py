@@ -37,17 +37,21 @@ def test_the_same_data_give_the_same_bytes():
     assert drawn(example()) == drawn(example())
 
 
-@pytest.mark.parametrize("legend", ["shared", "each", None])
-def test_one_layout_is_wide_and_one_is_narrow(legend):
-    figure = drawn(example(), legend)
-    assert size(figure.wide)[0] == 7.5 and size(figure.narrow)[0] == 3.75
-    assert size(figure.narrow)[1] > 1.5 * size(figure.wide)[1]
+@pytest.fixture(scope="module", params=["shared", "each", None])
+def laid_out(request):
+    """A figure, left in its narrow layout, and what is drawn of it, with each kind of legend."""
+    use_style()
+    return (figure := example()), drawn(figure, request.param)
 
 
-@pytest.mark.parametrize("legend", ["shared", "each", None])
-def test_axes_have_the_height_that_was_asked_for(legend):
-    figure = example()
-    drawn(figure, legend)  # leaves the narrow layout
+def test_one_layout_is_wide_and_one_is_narrow(laid_out):
+    _, shown = laid_out
+    assert size(shown.wide)[0] == 7.5 and size(shown.narrow)[0] == 3.75
+    assert size(shown.narrow)[1] > 1.5 * size(shown.wide)[1]
+
+
+def test_axes_have_the_height_that_was_asked_for(laid_out):
+    figure, _ = laid_out
     heights = [axis.get_position().height * figure.get_figheight() for axis in figure.axes]
     assert heights == pytest.approx([2.1] * 4, abs=0.02)
 

@@ -16,7 +16,7 @@ from utils.chains import activation_chain, bn_chain, linear, vanilla_chain
 from utils.seeding import generator_for
 
 ALPHA = 1e-4  # that any of the tests of this file rejects two equal laws
-RUNS = 10_000  # per method and cell
+RUNS = 7_500  # per method and cell
 
 
 def relu_chain(h, **options):

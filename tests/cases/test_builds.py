@@ -184,16 +184,15 @@ def test_a_signal_ends_a_run_in_one_line(tmp_path, number):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize(("before", "options", "most"), [(["taskset", "-c", "0"], [], 1), ([], ["--jobs", "1"], 1)])
-def test_taskset_and_jobs_say_how_many_notebooks_run_at_a_time(tmp_path, before, options, most):
-    if before and shutil.which(before[0]) is None:
-        pytest.skip("no `taskset` here")
+@pytest.mark.skipif(shutil.which("taskset") is None, reason="no `taskset` here")
+def test_taskset_says_how_many_notebooks_run_at_a_time(tmp_path):
+    """As ``--jobs`` does, see test_build."""
     root = book(tmp_path)
     for name in ("first", "second"):  # of each other they see whether the other one is at work
         look = "import joblib, os, pathlib, time; pathlib.Path('../NAME').touch(); time.sleep(1); print(joblib.cpu_count(), pathlib.Path('../OTHER').exists()); os.remove('../NAME')"
         other = "second" if name == "first" else "first"
         notebook(root / "notebooks" / f"{name}.ipynb", look.replace("NAME", name).replace("OTHER", other))
-    command = [*before, sys.executable, "-m", "utils.build", *options]
+    command = ["taskset", "-c", "0", sys.executable, "-m", "utils.build"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
     assert "was not judged there" in done.stderr  # the claim, by these notebooks
     for name in ("first", "second"):

@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import multiprocessing.pool
 import os
-import pkgutil
 import shutil
 import tempfile
 import time
@@ -21,7 +20,6 @@ from pathlib import Path
 
 import pandas as pd
 
-import utils
 from utils import claims
 from utils.claims.register import DATA
 from utils.experiments import archive
@@ -113,8 +111,10 @@ def suite(form: str, *, only: Collection[str] | None = None, jobs: int = 1, resu
 
 def processes(jobs: int) -> multiprocessing.pool.Pool:
     """Processes that end after one task, forked from one that has loaded all code and runs none of it."""
-    # Not this module: run as a command it is the main one, which no process may find imported under its own name.
-    ours = [name for _, name, _ in pkgutil.walk_packages(utils.__path__, "utils.") if "pipeline" not in name]
+    # By their files: a walk through packages would load them here too. Not this module: run as a command it is the main one,
+    # which no process may find imported under its own name.
+    files = [path.relative_to(ROOT).with_suffix("").parts for path in sorted((ROOT / "utils").rglob("*.py"))]
+    ours = [".".join(parts).removesuffix(".__init__") for parts in files if "pipeline" not in parts]
     ours.remove(__spec__.name)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*ours, "matplotlib.pyplot", "seaborn", "sklearn.datasets", "sympy"])
