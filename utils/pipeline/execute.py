@@ -109,6 +109,8 @@ def _read_of_registry(names: set[str]) -> object:
         return {name: claim.get("values") for name, claim in registry().items()}
     seen = ("item", "notebook", "verdict", "values")
     claims = {name: [claim.get(field) for field in seen] for name, claim in registry().items()}
+    if "register.content" not in names:
+        return claims
     return [claims, [{part: file[part] for part in file if part != "claims"} for file in content().values()]]
 
 
