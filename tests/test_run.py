@@ -42,25 +42,19 @@ def printed(path):
 
 @pytest.mark.slow
 def test_a_clean_run_is_put_in_place_with_its_overrides_and_says_nothing_but_progress(source, out):
-    """And takes the place of the failed copy of a run before."""
+    """Those of the profile and, over them, the command line's. And it takes the place of the failed copy of a run before."""
+    source.with_name("profiles.yml").write_text("paper:\n  n: {width: 20, depth: 5}\n")
     out.parent.mkdir()
     out.with_suffix(".failed.ipynb").write_text("{}")
-    done = run(ROOT, "utils.run", source, out, "-p", "width", 64, "-p", "name", "b")
+    done = run(ROOT, "utils.run", source, out, "--profile", "paper", "-p", "width", 64, "-p", "name", "b")
     assert done.returncode == 0 and "Traceback" not in done.stderr and "KeyboardInterrupt" not in done.stderr
-    assert printed(out) == "64 2 3 b\n"
+    assert printed(out) == "64 2 5 b\n"
     assert [p.name for p in out.parent.iterdir()] == ["n.ipynb"]
     executed = nbformat.read(out, as_version=4)
-    assert executed.metadata["companion"]["parameters"] == {"width": 64, "name": "b"}
+    assert executed.metadata["companion"]["parameters"] == {"width": 64, "depth": 5, "name": "b"}
     assert str(out.parent) not in out.read_text()
     injected = [c for c in executed.cells if "injected-parameters" in c.metadata.get("tags", [])]
     assert len(injected) == 1 and "remove-cell" in injected[0].metadata["tags"]
-
-
-@pytest.mark.slow
-def test_profile_overrides_apply_and_the_command_line_wins(source, out):
-    source.with_name("profiles.yml").write_text("paper:\n  n: {width: 20, depth: 5}\n")
-    assert run(ROOT, "utils.run", source, out, "--profile", "paper", "-p", "depth", 7).returncode == 0
-    assert printed(out) == "20 2 7 a\n"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def plain(n, d, runs, burn, window, generator):
 def test_the_conditional_drift_is_that_of_the_least_eigenvalue(n, d):
     setting = {"burn": 5 * n, "window": 60}
     ours = thin_drift(n, width=d, runs=300, generator=torch.Generator().manual_seed(1), **setting)
-    theirs = plain(n, d, 600, generator=torch.Generator().manual_seed(2), **setting)
+    theirs = plain(n, d, 300, generator=torch.Generator().manual_seed(2), **setting)
     error = np.sqrt(ours.var() / len(ours) + theirs.var() / len(theirs))
     assert abs(ours.mean() - theirs.mean()) < 5 * error
     assert ours.std() < theirs.std() / 2  # which is what the estimator is for

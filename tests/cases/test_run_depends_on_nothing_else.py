@@ -3,6 +3,7 @@
 import json
 import re
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from books import notebook, run
@@ -10,6 +11,7 @@ from books import notebook, run
 from utils.experiments.sweep import store_directory
 from utils.files import ROOT
 from utils.networks.data import DataUnavailable, images
+from utils.plotting import use_style
 from utils.processes.environment import isolated
 from utils.run import main
 
@@ -56,7 +58,7 @@ def elsewhere(tmp_path):
         )
     write(home / "started.py", "started = True")
     write(home / "matplotlib" / "matplotlibrc", "font.size: 33")
-    write(home / "modules" / "seaborn.py", "raise ImportError('not the pinned one')")
+    write(home / "modules" / "jinja2.py", "raise ImportError('not the pinned one')")
     return {
         "HOME": home, "JUPYTER_PATH": home / "jupyter", "IPYTHONDIR": home / "ipython", "MPLCONFIGDIR": home / "matplotlib",
         "MATPLOTLIBRC": home / "matplotlib" / "matplotlibrc", "MPLBACKEND": "Agg", "PYTHONSTARTUP": home / "started.py",
@@ -69,7 +71,7 @@ def elsewhere(tmp_path):
 def here(tmp_path_factory):
     """A notebook, and what it gives here."""
     folder = tmp_path_factory.mktemp("here")
-    source = notebook(folder / "n.ipynb", LOOK, FIGURE, "import seaborn")
+    source = notebook(folder / "n.ipynb", LOOK, FIGURE, "import jinja2")
     done = run(ROOT, "utils.run", source, folder / "o.ipynb")
     assert done.returncode == 0, done.stderr
     return source, outputs(folder / "o.ipynb")
@@ -119,8 +121,9 @@ def test_of_companion_data_only_the_tilde_is_expanded(monkeypatch, given, meant)
 
 
 def test_the_users_figure_style_is_not_the_books():
-    look = "import matplotlib.pyplot as plt; plt.rcParams['axes.labelpad'] = 33; from utils.plotting import use_style; use_style(); print(plt.rcParams['axes.labelpad'])"
-    assert run(ROOT, "-c", look).stdout.strip() == "4.0"
+    with plt.rc_context({"axes.labelpad": 33}):
+        use_style()
+        assert plt.rcParams["axes.labelpad"] == 4.0
 
 
 @pytest.mark.parametrize(
