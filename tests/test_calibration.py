@@ -20,8 +20,8 @@ def trained():
 
 
 REAL = LAWS | {"losses of trained networks": resampled(trained())}
-MEANS = [("slack", "mean", 12, 1), ("slack", "mean", 100, 1), ("deviation", "mean", 20, 8)]
-MEDIANS = [("slack", "median", 16, 1), ("deviation", "median", 20, 6)]
+MEANS = [("slack", "mean", 12, 1), ("slack", "mean", 100, 1), ("deviation", "mean", 20, 4)]
+MEDIANS = [("slack", "median", 16, 1), ("deviation", "median", 20, 3)]
 BOUNDED = [("slack", "bounded", 500, 1), ("deviation", "bounded", 500, 3)]
 
 

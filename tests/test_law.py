@@ -38,7 +38,7 @@ CELLS = [
     (8, 16, 2, bn_chain, {}),
     (2, 2, 1, vanilla_chain, {}),
     (4, 8, 3, vanilla_chain, {}),
-    (3, 32, 10, vanilla_chain, {}),
+    (3, 16, 10, vanilla_chain, {}),
     (4, 32, 3, relu_chain, {}),
     (3, 16, 2, relu_chain, {"centered": True, "draws": torch.float32}),
     (4, 32, 2, sigmoid_chain, {"row_norm": 2.0}),

@@ -100,24 +100,26 @@ def suite(form: str, *, only: Collection[str] | None = None, jobs: int = 1, resu
         if only is None or task["mutation"] in (*only, UNDISTURBED)
     ]
     alone = {task["notebook"] for task in tasks} - {t["notebook"] for t in tasks if t["mutation"] != UNDISTURBED}
+    tasks = [task for task in tasks if task["notebook"] not in alone]
     rows = []
-    with processes(jobs) as pool:
-        for done in pool.imap(_run, [task for task in tasks if task["notebook"] not in alone]):
+    with processes(jobs, load=len(tasks) > 1) as pool:
+        for done in pool.imap(_run, tasks):
             outcome = ", ".join(f"{r['claim']} {r['verdict']} ({r['noticed'] or 'unnoticed'})" for r in done)
             print(f"{done[0]['seconds']:6.1f} s  {done[0]['mutation']}: {outcome}", flush=True)
             rows += done
     return rows
 
 
-def processes(jobs: int) -> multiprocessing.pool.Pool:
-    """Processes that end after one task, forked from one that has loaded all code and runs none of it."""
+def processes(jobs: int, *, load: bool = True) -> multiprocessing.pool.Pool:
+    """Processes that end after one task, forked from one that runs no code and has loaded it all, if many are to come."""
     # By their files: a walk through packages would load them here too. Not this module: run as a command it is the main one,
     # which no process may find imported under its own name.
     files = [path.relative_to(ROOT).with_suffix("").parts for path in sorted((ROOT / "utils").rglob("*.py"))]
     ours = [".".join(parts).removesuffix(".__init__") for parts in files if "pipeline" not in parts]
     ours.remove(__spec__.name)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*ours, "matplotlib.pyplot", "seaborn", "sklearn.datasets", "sympy"])
+    if load:
+        context.set_forkserver_preload([*ours, "matplotlib.pyplot", "seaborn", "sklearn.datasets", "sympy"])
     return context.Pool(jobs, maxtasksperchild=1)
 
 
