@@ -15,6 +15,8 @@ TWO     := -n 2 --dist loadfile --no-loadscope-reorder
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
+# Compiled modules are kept even where a machine's image says otherwise: else every one of a hundred processes compiles anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: moved help book test lint check test-faults test-book mutation bench links lab hooks lock clean distclean

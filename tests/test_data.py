@@ -8,7 +8,11 @@ from utils.seeding import generator_for
 
 
 def test_digits_are_real_batches_with_samples_as_columns():
+    from sklearn.datasets import load_digits  # here: it takes as long to load as torch
+
     images = data.images("digits")
+    assert torch.equal(images, torch.from_numpy(load_digits().data).float() / 16)
+    assert torch.equal(data.labels("digits"), torch.from_numpy(load_digits().target))
     assert images.shape == (1797, 64) and images.min() == 0 and images.max() == 1
     batch = data.batches("digits", size=5, count=3, generator=generator_for(1, "test"))
     assert batch.shape == (3, 64, 5) and batch.dtype == torch.float64

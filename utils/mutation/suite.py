@@ -21,11 +21,10 @@ from pathlib import Path
 import pandas as pd
 
 from utils import claims
-from utils.claims.register import DATA
 from utils.experiments import archive
 from utils.experiments.sweep import store_directory
 from utils.files import ROOT, write_atomically
-from utils.fingerprint import code_fingerprint, digest, files_fingerprint, made_by
+from utils.fingerprint import code_fingerprint, digest, made_by
 from utils.mutation import patches
 from utils.mutation.register import registry
 from utils.mutation.replay import play
@@ -37,6 +36,15 @@ from utils.processes.options import Options, count, described
 __all__ = ["faults", "main", "processes", "suite"]
 
 UNDISTURBED = "nothing"  # the name of a run in which nothing is broken
+JUDGED = (
+    "kind",
+    "rule",
+    "expected",
+    "alpha",
+    "values",
+    "controls",
+    "verdict",
+)  # what of a claim its verdict depends on
 COLUMNS = ["mutation", "claim", "verdict", "noticed", "estimate", "low", "high"]
 
 
@@ -119,7 +127,7 @@ def processes(jobs: int, *, load: bool = True) -> multiprocessing.pool.Pool:
     ours.remove(__spec__.name)
     context = multiprocessing.get_context("forkserver")
     if load:
-        context.set_forkserver_preload([*ours, "matplotlib.pyplot", "seaborn", "sklearn.datasets", "sympy"])
+        context.set_forkserver_preload([*ours, "matplotlib.pyplot", "seaborn", "sklearn.model_selection", "sympy"])
     return context.Pool(jobs, maxtasksperchild=1)
 
 
@@ -181,7 +189,8 @@ def _run(task: dict) -> list[dict]:
 
 def _digest(task: dict) -> str:
     code = code_fingerprint(ROOT / "notebooks" / f"{task['notebook']}.ipynb", Path(patches.__file__))
-    return digest([code, files_fingerprint(DATA, f"{task['notebook']}.yml"), task])[:40]
+    judged = {claim: {field: claims.registry()[claim].get(field) for field in JUDGED} for claim in task["wanted"]}
+    return digest([code, judged, task])[:40]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import ParameterGrid
 
 from utils.experiments.sweep import sweep
 from utils.experiments.trial import trial
@@ -17,6 +16,12 @@ __all__ = ["by_depth", "by_dose", "by_step", "chance_line", "effects", "in_numbe
 
 #: What :class:`sklearn.model_selection.ParameterGrid` takes: lists of values to combine, or several such dicts in order.
 Grid = dict[str, list] | list[dict[str, list]]
+
+
+def _combinations(grid: Grid) -> list[dict]:
+    from sklearn.model_selection import ParameterGrid  # here: it takes longer to load than torch
+
+    return list(ParameterGrid(grid))
 
 
 def trials(
@@ -57,7 +62,7 @@ def trials(
     [[3, 'xavier'], [3, 'bn'], [2, 'xavier'], [2, 'bn']]
     """
     jobs = 1 if setting.get("device") == "cuda" else None
-    table = sweep(run, [setting | values for values in ParameterGrid(grid)], jobs=jobs, description=description)
+    table = sweep(run, [setting | values for values in _combinations(grid)], jobs=jobs, description=description)
     return table.assign(score=score(table))
 
 
@@ -104,7 +109,7 @@ def tuned_trials(
     together = [part | {"learning_rate": [part["learning_rate"]]} for part in parts]
     tuned = trials(together, setting, run=run, description=f"tuning {description}".strip())
     best = best_rates(tuned)
-    pairs = dict.fromkeys((values["arm"], values["depth"]) for values in ParameterGrid(grid))
+    pairs = dict.fromkeys((values["arm"], values["depth"]) for values in _combinations(grid))
     chosen = [
         {"arm": [arm], "depth": [depth], "learning_rate": [best[arm, depth]], "seeds": [seeds]} for arm, depth in pairs
     ]
