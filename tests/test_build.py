@@ -8,11 +8,11 @@ from pathlib import Path
 import jsonschema
 import nbformat
 import pytest
-from books import CLAIMS, notebook, run
+from books import CLAIMS, FIRST, RANGE, edit, notebook, run, short_of_the_pages
 
 pytestmark = pytest.mark.slow
 
-FIRST, ITEMS, RANGE = "utils/claims/data/first.yml", "utils/claims/data/items.yml", "expected: [0, null]"
+ITEMS = "utils/claims/data/items.yml"
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +36,6 @@ def changed(built):
     yield built
     for path, content in before.items():
         path.write_bytes(content)
-
-
-def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert old in text, f"{path} has no {old!r}"
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def short_of_the_pages(root):
-    """What a build says of its notebooks; it ends before the pages, which take the longest: a verdict is not as expected."""
-    edit(root / FIRST, RANGE, "expected: [9, null]")
-    done = run(root, "utils.build")
-    assert done.returncode == 1 and "'one' came out refuted" in done.stderr
-    edit(root / FIRST, "expected: [9, null]", RANGE)
-    return done.stdout
 
 
 def test_verdicts_and_pages_are_where_interfaces_say(built):
