@@ -30,6 +30,13 @@ def test_images_are_resized():
     assert (blocks - as_they_are.x).abs().mean() < 0.1, "each pixel is where it was"
 
 
+def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
+    monkeypatch.setattr(data, "find_spec", lambda name: None)
+    data.images.cache_clear()
+    with pytest.raises(data.DataUnavailable, match="scikit-learn, which is not installed"):
+        data.images("digits")
+
+
 def test_task_splits_digits_without_overlap():
     split = data.task("digits", scale="unit")
     assert (len(split.x), len(split.x_test)) == (1437, 360)

@@ -36,15 +36,8 @@ from utils.processes.options import Options, count, described
 __all__ = ["faults", "main", "processes", "suite"]
 
 UNDISTURBED = "nothing"  # the name of a run in which nothing is broken
-JUDGED = (
-    "kind",
-    "rule",
-    "expected",
-    "alpha",
-    "values",
-    "controls",
-    "verdict",
-)  # what of a claim its verdict depends on
+#: What of a claim its verdict depends on.
+JUDGED = ("kind", "rule", "expected", "alpha", "values", "controls", "verdict")
 COLUMNS = ["mutation", "claim", "verdict", "noticed", "estimate", "low", "high"]
 
 

@@ -91,7 +91,8 @@ def images(name: str, *, test: bool = False) -> Tensor:
     Raises
     ------
     DataUnavailable
-        If CIFAR-10 is not where ``COMPANION_DATA`` points, cannot be downloaded, or differs from the published digests.
+        If CIFAR-10 is not where ``COMPANION_DATA`` points, cannot be downloaded, or differs from the published digests; if there is
+        no scikit-learn for digits.
     ValueError
         If there is no such data set.
 
@@ -135,7 +136,10 @@ def labels(name: str, *, test: bool = False) -> Tensor:
 
 def _digits() -> Tensor:
     """What :func:`sklearn.datasets.load_digits` reads, 64 pixels and the label a row, from its file: to load it takes as long as torch."""
-    file = Path(find_spec("sklearn").origin).parent / "datasets" / "data" / "digits.csv.gz"
+    found = find_spec("sklearn")
+    if found is None:
+        raise DataUnavailable("data='digits': these images come with scikit-learn, which is not installed; install it")
+    file = Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"
     return torch.from_numpy(np.loadtxt(file, delimiter=","))
 
 
