@@ -205,6 +205,10 @@ def test_on_a_phone_in_the_dark_and_on_paper(small, name):
         "place => [...place.querySelectorAll('*')].every((part) => part.getBoundingClientRect().right <= innerWidth)"
     )
     assert within
+    kept, needed = one.place.evaluate(
+        "place => [parseFloat(getComputedStyle(place).minHeight), place.querySelector('.interactive').offsetHeight]"
+    )
+    assert needed <= kept + 1, "the page does not jump when it comes"
     options = {"runOnly": ["color-contrast", "link-in-text-block"]}
     assert Axe().run(one.page, context=f"#explore-{name}", options=options).response["violations"] == []
     one.page.emulate_media(media="print")
