@@ -79,7 +79,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
         "import points\n"
         "from utils.experiments.sweep import sweep\n"
         "if __name__ == '__main__':\n"
-        f"    grid = [dict(seed=s, log={str(log)!r}, pause=0.3) for s in (1, 2)]\n"
+        f"    grid = [dict(seed=s, log={str(log)!r}, pause=0.15) for s in (1, 2)]\n"
         f"    print(sweep(points.slow, grid, jobs=1, store={str(store)!r}).to_csv())\n"
     )
     command = [sys.executable, str(script)]
@@ -94,7 +94,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
     assert steps[8:] == ["2 2", "2 3", "2 4"], "only the interrupted step is repeated"
     grid = [{"seed": s, "log": str(log), "pause": 0.0} for s in (1, 2)]
     undisturbed = sweep(points.slow, grid, jobs=1, store=tmp_path / "b")
-    assert done.stdout.strip() == undisturbed.assign(pause=0.3).to_csv().strip()
+    assert done.stdout.strip() == undisturbed.assign(pause=0.15).to_csv().strip()
     assert not list(store.rglob("*.scratch")) and not list(store.rglob("*.tmp"))
 
 

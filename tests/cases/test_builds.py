@@ -184,7 +184,7 @@ def test_taskset_says_how_many_notebooks_run_at_a_time(tmp_path):
     """As ``--jobs`` does, see test_build."""
     root = book(tmp_path)
     for name in ("first", "second"):  # of each other they see whether the other one is at work
-        look = "import joblib, os, pathlib, time; pathlib.Path('../NAME').touch(); time.sleep(1); print(joblib.cpu_count(), pathlib.Path('../OTHER').exists()); os.remove('../NAME')"
+        look = "import joblib, os, pathlib, time; pathlib.Path('../NAME').touch(); time.sleep(0.4); print(joblib.cpu_count(), pathlib.Path('../OTHER').exists()); os.remove('../NAME')"
         other = "second" if name == "first" else "first"
         notebook(root / "notebooks" / f"{name}.ipynb", look.replace("NAME", name).replace("OTHER", other))
     command = ["taskset", "-c", "0", sys.executable, "-m", "utils.build"]

@@ -32,9 +32,8 @@ def test_a_command_ends_in_order(case, tmp_path):
     streams, status, words = STREAMS[case]
     script = tmp_path / "command.py"
     script.write_text(COMMAND)
-    shell = (
-        f'set -o pipefail; wait() {{ sleep 0.3; "$@"; }}; wait {sys.executable} {script} {tmp_path / "made"} {streams}'
-    )
+    first = "sleep 0.3; exec" if "|" in streams else "exec"  # until nobody reads
+    shell = f"set -o pipefail; ({first} {sys.executable} {script} {tmp_path / 'made'}) {streams}"
     done = subprocess.run(
         ["bash", "-c", shell],
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
