@@ -66,6 +66,7 @@ real = pytest.mark.skipif(not os.environ.get("COMPANION_DATA"), reason="real CIF
 
 
 @real
+@pytest.mark.slow
 def test_real_cifar10_and_its_task_standardized_by_channel():
     images = data.images("cifar10")
     assert images.shape == (50_000, 3072) and images.min() == 0 and images.max() == 1

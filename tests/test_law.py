@@ -15,6 +15,8 @@ from utils import metrics
 from utils.chains import activation_chain, bn_chain, linear, vanilla_chain
 from utils.seeding import generator_for
 
+pytestmark = pytest.mark.slow
+
 ALPHA = 1e-4  # that any of the tests of this file rejects two equal laws
 RUNS = 7_500  # per method and cell
 
