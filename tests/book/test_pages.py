@@ -305,6 +305,15 @@ def test_nothing_changes_its_size_when_a_page_is_scrolled(site, visit):
     assert page.evaluate(size) == before
 
 
+def test_no_button_comes_over_the_words_of_a_phone_that_scrolls_back(site, visit):
+    page = visit(f"{site}/notebooks/01_orthogonalization_rate.html", width=390, typeset=False)
+    page.mouse.wheel(0, 4000)
+    page.wait_for_function("scrollY > 2000")
+    page.mouse.wheel(0, -300)
+    page.wait_for_function("document.querySelector('#pst-back-to-top').style.display == 'block'")
+    assert not page.locator("#pst-back-to-top").is_visible()
+
+
 def test_a_reader_who_has_moved_is_left_where_he_is(site, visit):
     page = visit(site + "notebooks/09_lemmas.html")
     page.goto(site + "notebooks/09_lemmas.html#claim-lemma10", wait_until="commit")
