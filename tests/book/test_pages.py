@@ -306,7 +306,7 @@ def test_nothing_changes_its_size_when_a_page_is_scrolled(site, visit):
 
 
 def test_no_button_comes_over_the_words_of_a_phone_that_scrolls_back(site, visit):
-    page = visit(f"{site}/notebooks/01_orthogonalization_rate.html", width=390, typeset=False)
+    page = visit(site + "notebooks/01_orthogonalization_rate.html", width=390, typeset=False)
     page.mouse.wheel(0, 4000)
     page.wait_for_function("scrollY > 2000")
     page.mouse.wheel(0, -300)
