@@ -55,6 +55,10 @@ LONGEST = [
 ]
 
 
+def pytest_unconfigure():
+    gc.freeze()  # nobody waits for what is left at the end to be looked through
+
+
 def pytest_collection_modifyitems(items):
     """The longest files first, so that of two processes none waits for the other."""
     rank = {name: position for position, name in enumerate(LONGEST)}

@@ -71,7 +71,7 @@ def test_several_activations_at_once_keep_apart(method):
 
 def test_with_a_kernel_of_one_position_all_positions_are_samples_of_the_linear_chain():
     """Spectra of torch's own modules beside the exact sampler's, off the mean image; a larger kernel is seen."""
-    n, side, width, runs, depth = 4, 2, 32, 150, 12
+    n, side, width, runs, depth = 4, 2, 32, 60, 6
     setting = {"runs": runs, "depth": depth, "count": 1, "generator": generator_for("convolved")}
     one, nine = (convolved_spectra(n, side, width, k, {"none": lambda x: x}, **setting)["none"] for k in (1, 3))
     start = torch.randn(runs, width, n * side**2, dtype=torch.float64, generator=generator_for("convolved", "start"))

@@ -1,5 +1,6 @@
 """Figures in two layouts: read back, the same bytes for the same data, labels where no neighbor shows them."""
 
+import io
 import re
 
 import matplotlib.pyplot as plt
@@ -9,7 +10,7 @@ from matplotlib.colors import to_rgb
 
 from utils.experiments.trial import ARMS
 from utils.plotting import LOOKS, band, collisions, contents, drawn, graded, panels, use_style
-from utils.plotting.layout import _arrange
+from utils.plotting.layout import _arrange, _svg
 from utils.plotting.looks import SCALES
 from utils.plotting.swatches import LABELS, swatches
 
@@ -34,7 +35,7 @@ def size(svg):
 
 
 def test_the_same_data_give_the_same_bytes():
-    assert drawn(example()) == drawn(example())
+    assert drawn(example(1)) == drawn(example(1))
 
 
 @pytest.fixture(scope="module", params=["shared", "each", None])
@@ -42,6 +43,16 @@ def laid_out(request):
     """A figure, left in its narrow layout, and what is drawn of it, with each kind of legend."""
     use_style()
     return (figure := example()), drawn(figure, request.param)
+
+
+def test_drawing_is_what_savefig_draws_of_a_layout_that_is_done(laid_out):
+    figure, shown = laid_out
+    for axis in figure.axes:  # they are gone from the figure
+        assert axis.get_legend() is None
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    assert _svg(figure) == file.getvalue()
+    assert figure.dpi == plt.rcParams["figure.dpi"] and figure.canvas.get_renderer()
 
 
 def test_one_layout_is_wide_and_one_is_narrow(laid_out):
@@ -63,11 +74,13 @@ def test_inner_panels_show_no_labels_that_a_neighbor_shows():
         assert [axis.yaxis.label.get_visible() for axis in figure.axes] == shown
 
 
-def test_fonts_and_collisions_are_recorded():
-    figure = drawn(example())
-    for svg in (figure.wide, figure.narrow):
+def test_fonts_are_recorded(laid_out):
+    for svg in (laid_out[1].wide, laid_out[1].narrow):
         assert 'data-labels="13.33" data-ticks="12.00"' in svg and "data-collisions" not in svg
-    assert "data-collisions" in drawn(example(title="a title that has no room above one panel, beside another")).wide
+
+
+def test_collisions_are_recorded():
+    assert "data-collisions" in drawn(example(2, title="a title that has no room above one panel, beside another")).wide
 
 
 def test_more_than_six_panels_are_refused():

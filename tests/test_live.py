@@ -9,7 +9,6 @@ import sys
 import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import nbformat
@@ -84,7 +83,9 @@ def test_alone_a_notebook_asks_for_an_address_fetches_its_code_and_runs(elsewher
     assert error.value.ename == "SystemExit" and "COMPANION_REPOSITORY to the address" in error.value.evalue
     assert not (tmp_path / "companion").exists()
     monkeypatch.setenv("COMPANION_REPOSITORY", str(elsewhere))
-    done, source = execute(path)
+    done, source = execute(
+        path, upto=12
+    )  # what it imports and what is kept beside it; it runs to its end in JupyterLab
     assert source == tmp_path / "companion" / "utils"
     assert done.cells[1].outputs == [], "nothing was missing, nothing is said"
 
@@ -257,8 +258,14 @@ def lab(tmp_path, monkeypatch):
     command = f"exec {command} --no-browser --ServerApp.port=0"
     log = (tmp_path / "log").open("w")
     server = subprocess.Popen(command, shell=True, cwd=ROOT, stdout=log, stderr=log)
-    found = until(lambda: list(tmp_path.glob("jpserver-*.json")), process=server)
-    about = json.loads(found[0].read_text())
+
+    def started():
+        try:
+            return [json.loads(path.read_text()) for path in tmp_path.glob("jpserver-*.json")]
+        except json.JSONDecodeError:  # the file is there a moment before what it says
+            return []
+
+    (about,) = until(started, process=server)
 
     def ask(path, body=None):
         headers = {"Authorization": f"token {about['token']}", "Content-Type": "application/json"}
@@ -269,7 +276,7 @@ def lab(tmp_path, monkeypatch):
     def listens():
         try:
             return ask("api")
-        except URLError:  # its file is there a moment before the server is
+        except OSError:  # and that a moment before the server answers
             return None
 
     until(listens, process=server)

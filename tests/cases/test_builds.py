@@ -19,6 +19,7 @@ from books import book, heard, notebook, run, short_of_the_pages, start, until
 
 from utils import provenance
 from utils.claims.compare import TIMES
+from utils.files import ROOT
 from utils.pipeline import build
 from utils.run import main
 
@@ -156,7 +157,7 @@ def test_a_signal_ends_all_that_was_started_in_one_line(tmp_path, case, when):
         assert len(of(root)) >= 7, "a build, two runners, two kernels, two children"
     send(process.pid, number)
     assert process.wait(30) == 128 + number
-    until(lambda: not of(root), seconds=5)
+    until(lambda: not of(root), seconds=20)
     lines = [line for line in (root / "said").read_text().replace("\r", "\n").splitlines() if line.strip()]
     added = [line for line in lines[1:] if "it/s" not in line and "cell" not in line]
     assert len(added) == 1 and added[0].startswith("Interrupted: "), lines
@@ -177,8 +178,32 @@ def test_a_signal_ends_a_run_in_one_line(tmp_path, number):
     assert [line for line in said.splitlines() if line and "cell" not in line] == [
         "Interrupted: nothing was put in place, and all that was started is ended"
     ]
-    until(lambda: not of(tmp_path), seconds=5)
+    until(lambda: not of(tmp_path), seconds=20)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+FINALIZED = """
+import pathlib, sys, time
+from utils.processes.commands import command
+class Held:
+    def __del__(self):
+        pathlib.Path(sys.argv[1]).touch()
+        time.sleep(60)
+def main():
+    Held()
+    time.sleep(60)
+command(main)
+"""
+
+
+def test_a_signal_in_a_finalizer_whose_exceptions_python_drops_ends_a_command_too(tmp_path):
+    """So it does in the import system's callbacks, where it once left a kernel's children behind."""
+    here, command = tmp_path / "here", [sys.executable, "-c", FINALIZED]
+    process = subprocess.Popen([*command, str(here)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    until(here.exists, process=process)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM and said.startswith("\nInterrupted: ") and said.count("\n") == 2
 
 
 @pytest.mark.skipif(shutil.which("taskset") is None, reason="no `taskset` here")

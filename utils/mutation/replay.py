@@ -11,7 +11,7 @@ import joblib
 import matplotlib.pyplot as plt
 import nbformat
 
-from utils import claims
+from utils import claims, plotting
 from utils.mutation import patches
 
 __all__ = ["names", "needed", "play"]
@@ -166,7 +166,7 @@ def play(
         raise ValueError(f"{notebook}: no cell sets {sorted(unset)} to a literal")
 
     rows, first = {}, ""
-    honest = claims.judge
+    honest, shown = claims.judge, plotting.show
 
     def recording(claim_id, measurements, **rest):
         verdict = honest(claim_id, measurements, **rest)
@@ -174,6 +174,7 @@ def play(
         return verdict
 
     claims.judge = recording
+    plotting.show = lambda *legend, **layout: None  # which takes longer than many a verdict
     if kept:
         patches.recalled(**kept)
     patches.apply(patch)
@@ -193,7 +194,7 @@ def play(
                 plt.close("all")
     finally:
         os.chdir(here)
-        claims.judge = honest
+        claims.judge, plotting.show = honest, shown
     stopped = {"verdict": "stopped", "noticed": "error", "estimate": None, "low": None, "high": None, "detail": first}
     return [{"claim": claim} | rows.get(claim, stopped) for claim in wanted]
 

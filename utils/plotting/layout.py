@@ -19,6 +19,7 @@ from xml.sax.saxutils import quoteattr
 
 import matplotlib.pyplot as plt
 from IPython.display import display
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.gridspec import GridSpec
 from matplotlib.transforms import ScaledTranslation
 
@@ -165,7 +166,7 @@ def _laid_out(figure, width: float, columns: int, height: float, legend: str | N
         legends = _shared_legend(figure, "upper" if width == NARROW and rows > 1 else "lower")
     else:
         legends = _own_legends(figure) if legend == "each" else []
-    figure.draw_without_rendering()
+    figure.get_layout_engine().execute(figure)
     # What is around the axes keeps its size, so that one correction gives them their height.
     inside = figure.axes[0].get_position(original=True).height * figure.get_figheight()
     figure.set_figheight(figure.get_figheight() + rows * (height - inside))
@@ -175,11 +176,19 @@ def _laid_out(figure, width: float, columns: int, height: float, legend: str | N
     marks = f'data-labels="{labels:.2f}" data-ticks="{ticks:.2f}"'
     if touching := collisions(figure):
         marks += f" data-collisions={quoteattr('; '.join(touching))}"
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
+    svg = _svg(figure)
     for one in legends:
         one.remove()
-    return file.getvalue().replace("<svg ", f"<svg {marks} ", 1)
+    return svg.replace("<svg ", f"<svg {marks} ", 1)
+
+
+def _svg(figure) -> str:
+    """As ``savefig`` gives it, which draws twice, for a layout that is done here."""
+    file, canvas, dpi = io.StringIO(), figure.canvas, figure.dpi
+    FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
+    figure.set_canvas(canvas)
+    figure.dpi = dpi
+    return file.getvalue()
 
 
 def _arrange(figure, rows: int, columns: int) -> None:

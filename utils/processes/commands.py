@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,6 +42,7 @@ def command(main: Callable[[], int]) -> NoReturn:
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup, say
             signal.signal(number, _raise)
+    sys.unraisablehook = _again
     _open_streams()
     try:
         status = main()
@@ -120,3 +122,11 @@ def ignore_signals() -> None:
 
 def _raise(number: int, frame: Any) -> NoReturn:
     raise Asked(number)
+
+
+def _again(lost: Any) -> None:
+    """Ask once more if a signal came where Python drops exceptions, in a finalizer or a callback of the import system."""
+    if isinstance(lost.exc_value, Asked):  # a moment later: what is raised here would be lost too
+        threading.Timer(0.02, os.kill, (os.getpid(), lost.exc_value.number)).start()
+    else:
+        sys.__unraisablehook__(lost)

@@ -175,9 +175,9 @@ def rank(samples: int, alpha: float) -> int:
     >>> rank(16, 1e-4), rank(16, 1e-3), rank(10, 1e-3)
     (1, 2, 0)
     """
-    ranks = np.arange(1, samples // 2 + 1)
     from scipy.special import bdtr  # here, as in student()
 
+    ranks = np.arange(1, samples // 2 + 1)
     return int((2 * bdtr(ranks - 1, samples, 0.5) <= alpha).sum())
 
 
