@@ -76,20 +76,22 @@ def _in_code(tree: ast.Module, stem: str) -> list[str]:
 
 def _unpinned(module: str) -> str | None:
     name = module.split(".")[0]
-    if name == "utils" or name in sys.stdlib_module_names or name in _importable():
+    if name == "utils" or name in sys.stdlib_module_names or _normal(name) in _pinned() or name in _importable():
         return None
     return f"imports {name!r}, which requirements.txt does not pin; add it to pyproject.toml and run `make lock`"
 
 
 @cache
+def _pinned() -> set[str]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return {_normal(line.split("==")[0]) for line in lines if "==" in line}
+
+
+@cache
 def _importable() -> set[str]:
-    """Names that installed and pinned packages give to ``import``."""
-    pins = {
-        _normal(line.split("==")[0])
-        for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-        if "==" in line
-    }
-    return {name for name, packages in packages_distributions().items() if pins & {_normal(p) for p in packages}}
+    """Names that installed and pinned packages give to ``import``, of all of which it has to read the records."""
+    found = packages_distributions().items()
+    return {name for name, packages in found if _pinned() & {_normal(package) for package in packages}}
 
 
 def _normal(package: str) -> str:
