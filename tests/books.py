@@ -42,7 +42,7 @@ CLAIMS = (FIXTURE / FIRST).read_text()
 
 def book(root: Path) -> Path:
     """A book of two notebooks on a copy of our own code, with a registry of one claim."""
-    shutil.copytree(ROOT / "utils", root / "utils", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "utils", root / "utils")  # with what is compiled
     for name in ("_config.yml", "requirements.txt"):
         shutil.copy(ROOT / name, root / name)
     data = root / "utils" / "claims" / "data"
@@ -50,7 +50,7 @@ def book(root: Path) -> Path:
         path.unlink()
     shutil.copytree(FIXTURE, root, dirs_exist_ok=True)
     for name in ("_static", "_ext"):
-        shutil.copytree(ROOT / "book" / name, root / "book" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "book" / name, root / "book" / name)
     setup = nbformat.read(ROOT / "notebooks" / "03_gaussian_contraction.ipynb", as_version=4).cells[1].source
     notebook(root / "notebooks" / "first.ipynb", setup, JUDGE)
     notebook(root / "notebooks" / "second.ipynb", setup, "width * 2")

@@ -44,8 +44,6 @@ def cluster(tmp_path):
                   "--local-directory", str(tmp_path), code=worker_code, store=tmp_path / f"worker{i}", name=f"worker{i}")
             for i in range(workers)
         ]  # fmt: skip
-        for i in range(workers):
-            until((tmp_path / f"worker{i}.log").exists, process=hands[i])
         return json.loads(file.read_text())["address"], hands
 
     yield cluster
