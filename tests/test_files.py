@@ -23,7 +23,9 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
 
 def test_only_what_nobody_writes_any_more_is_cleared(tmp_path):
     ours = temporary_beside(tmp_path / "a.json")
-    dead = ours.with_name(ours.name.replace(str(os.getpid()), str(2**22 + 1)))  # beyond the largest process number
+    dead = ours.with_name(
+        ours.name.replace(f".{os.getpid()}.tmp", f".{2**22 + 1}.tmp")
+    )  # beyond the largest process number
     elsewhere, old = (tmp_path / f".{name}.other-machine.1.tmp.json" for name in ("young", "old"))
     finished = tmp_path / "a.json"
     for path in (ours, dead, elsewhere, old, finished):

@@ -20,8 +20,9 @@ def peak(code, every=0.1):
 
 
 def test_processes_of_processes_count_at_one_time():
-    hold = "x = b'x' * 10**8; import time; time.sleep(0.6)"
-    both = f"import subprocess, sys; [p.wait() for p in [subprocess.Popen([sys.executable, '-c', {hold!r}]) for _ in 'ab']]"
+    hold = "import sys; x = b'x' * 10**8; print(1, flush=True); sys.stdin.read()"
+    start = f"subprocess.Popen([sys.executable, '-c', {hold!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE)"
+    both = f"import subprocess, sys, time; two = [{start} for _ in 'ab']; [p.stdout.readline() for p in two]; time.sleep(0.5); [p.communicate() for p in two]"
     assert 200 < peak(both) < 300
 
 

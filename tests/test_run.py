@@ -99,7 +99,7 @@ def test_paths_that_cannot_be_right_exit_2(source, tmp_path, refused, given, out
     ("body", "arguments", "words"),
     [
         ("1 / 0", [], "ZeroDivisionError"),
-        ("import time; time.sleep(60)", ["--cell-timeout", "1.0"], "timeout|timed out"),
+        ("import time; time.sleep(60)", ["--cell-timeout", "2.0"], "timeout|timed out"),
         ("import os; os._exit(1)", [], "[Kk]ernel"),
     ],
     ids=["raises", "times out", "kernel dies"],
@@ -142,7 +142,7 @@ def test_processors_that_are_no_number_are_named_before_anything_runs(source, ou
 def test_no_kernel_is_interrupted_when_its_notebook_is_done(tmp_path, out):
     """A child that notes every interrupt notes none. (Such a kernel may print a traceback on its way out.)"""
     note = tmp_path / "interrupted"
-    child = f"import pathlib, signal, time; signal.signal(2, lambda *_: pathlib.Path({str(note)!r}).touch()); print(1, flush=True); time.sleep(1.5)"
+    child = f"import pathlib, signal, time; signal.signal(2, lambda *_: pathlib.Path({str(note)!r}).touch()); print(1, flush=True); time.sleep(60)"
     body = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE).stdout.readline()"
     assert run(ROOT, "utils.run", notebook(tmp_path / "n.ipynb", body), out).returncode == 0
     assert not note.exists()

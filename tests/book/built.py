@@ -10,6 +10,8 @@ from utils.files import ROOT
 HTML = ROOT / "_build" / "html"
 # What the renderer adds and no reader is led to.
 GENERATED = {"genindex.html", "index.html"}
+# For `page.evaluate`: whatever waits for the next frame has had it.
+FRAMES = "async () => { for (let i = 0; i < 5; i++) await new Promise(requestAnimationFrame) }"
 
 
 def pages() -> list[str]:

@@ -1,7 +1,7 @@
 """What a style sheet decides and a reader would miss: tables and formulas on a phone, figures in full size."""
 
 import pytest
-from built import HTML, parsed
+from built import FRAMES, HTML, parsed
 
 
 def test_a_table_that_became_a_list_says_what_each_entry_is(site, visit):
@@ -45,10 +45,11 @@ FADING = """[...document.querySelectorAll("div.math > mjx-container")].map((one)
 def test_no_line_begins_with_a_full_stop_and_what_goes_on_beyond_the_screen_fades(site, visit):
     page = visit(site + "book/proofs.html", width=390)
     assert page.evaluate(LEFT_ALONE) == []
+    page.evaluate(FRAMES)  # fading follows the scroll, a frame at a time
     formulas = page.evaluate(FADING)
     assert all(beyond == fades for beyond, fades in formulas) and {beyond for beyond, _ in formulas} == {True, False}
     page.evaluate("for (const one of document.querySelectorAll('div.math > mjx-container')) one.scrollLeft = 1e4")
-    page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
+    page.evaluate(FRAMES)
     assert not any(fades for _, fades in page.evaluate(FADING))
 
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from built import HTML, is_ours, leaving, parsed
+from built import FRAMES, HTML, is_ours, leaving, parsed
 from PIL import Image
 
 # What the theme brings and nothing of ours can mend: (rule, part of the element's selector, reason). Nothing at present:
@@ -20,7 +20,6 @@ DRAWN = "!document.querySelector('main [aria-busy=true]')"
 ARRIVED = (
     "performance.now() > 500 + Math.max(0, ...performance.getEntriesByType('resource').map((one) => one.responseEnd))"
 )
-FRAMES = "async () => { for (let i = 0; i < 5; i++) await new Promise(requestAnimationFrame) }"
 FIGURES = "main figure img, main div.cell_output img"
 # Least size of words in figures, in pixels of the screen.
 LABELS, TICKS = 11, 9
@@ -315,12 +314,15 @@ def test_no_button_comes_over_the_words_of_a_phone_that_scrolls_back(site, visit
 
 
 def test_a_reader_who_has_moved_is_left_where_he_is(site, visit):
-    page = visit(site + "notebooks/09_lemmas.html")
-    page.goto(site + "notebooks/09_lemmas.html#claim-lemma10", wait_until="commit")
+    """Before three seconds have passed, in which what is laid out late brings one who has not moved back to the target."""
+    page = visit(site + "notebooks/09_lemmas.html#claim-lemma10")
+    page.evaluate(FRAMES)
+    landed = page.evaluate("scrollY")
     page.mouse.move(600, 400)
     page.mouse.wheel(0, -200)
-    page.wait_for_timeout(4500)
+    page.wait_for_function(f"scrollY < {landed} - 100")
+    page.evaluate(FRAMES)
     moved = page.evaluate("scrollY")
     page.evaluate("document.body.style.paddingBottom = '10px'")
-    page.wait_for_timeout(300)
+    page.evaluate(FRAMES)
     assert page.evaluate("scrollY") == moved

@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from built import HTML, leaving, parsed
+from built import FRAMES, HTML, leaving, parsed
 
 from utils import theory
 from utils.metrics import orthogonality_gap
@@ -199,7 +199,7 @@ def test_on_a_phone_in_the_dark_and_on_paper(small, name):
     one = small(name)
     one.page.set_viewport_size({"width": 390, "height": 800})
     one.page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    one.page.wait_for_timeout(100)
+    one.page.evaluate(FRAMES)  # pictures are fitted when their place has changed
     assert one.page.evaluate("document.documentElement.scrollWidth") <= 390
     within = one.place.evaluate(
         "place => [...place.querySelectorAll('*')].every((part) => part.getBoundingClientRect().right <= innerWidth)"

@@ -20,6 +20,9 @@ def test_the_cloud_can_be_paused_and_stays_still_where_less_motion_is_asked_for(
     cloud, layer = page.locator("#cloud"), page.locator("#cloud b")
     cloud.scroll_into_view_if_needed()
     page.wait_for_function("Number(document.querySelector('#cloud b').textContent) > 0")
+    cloud.get_by_role("slider").fill("0")  # from the beginning: it may have come to its end
+    cloud.get_by_role("button", name="Play").click()
+    page.wait_for_function("Number(document.querySelector('#cloud b').textContent) > 0")
     cloud.get_by_role("button", name="Pause").click()
     paused = layer.inner_text()
     page.wait_for_timeout(1200)

@@ -32,7 +32,7 @@ def test_a_command_ends_in_order(case, tmp_path):
     streams, status, words = STREAMS[case]
     script = tmp_path / "command.py"
     script.write_text(COMMAND)
-    first = "sleep 0.3; exec" if "|" in streams else "exec"  # until nobody reads
+    first = "sleep 1; exec" if "|" in streams else "exec"  # until nobody reads
     shell = f"set -o pipefail; ({first} {sys.executable} {script} {tmp_path / 'made'}) {streams}"
     done = subprocess.run(
         ["bash", "-c", shell],

@@ -111,9 +111,9 @@ def test_a_killed_worker_costs_only_its_point(tmp_path, monkeypatch, cluster):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
 
     def half_way():
-        """One point is stored, and the first worker is in the fourth step of its own."""
+        """One point is stored, and the first worker is in the middle of its own."""
         its = [line.split()[1] for line in log.read_text().splitlines() if line.endswith(f" {hands[0].pid}")]
-        return its[-1:] == ["3"] and list((store / "slow").glob("*.json"))
+        return its[-1:] >= ["1"] and list((store / "slow").glob("*.json"))
 
     log.touch()
     finished = until(half_way, process=caller)

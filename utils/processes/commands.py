@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,12 +40,12 @@ def command(main: Callable[[], int]) -> NoReturn:
     """
     # Who blocks Ctrl-C, as a build does for the notebooks that it runs, is told of it himself and says so.
     quiet = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    for number in SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup, say
-            signal.signal(number, _raise)
-    sys.unraisablehook = _again
-    _open_streams()
     try:
+        sys.unraisablehook = _again
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup, say
+                signal.signal(number, _raise)
+        _open_streams()
         status = main()
         sys.stdout.flush()
         sys.exit(status)
@@ -125,8 +126,16 @@ def _raise(number: int, frame: Any) -> NoReturn:
 
 
 def _again(lost: Any) -> None:
-    """Ask once more if a signal came where Python drops exceptions, in a finalizer or a callback of the import system."""
-    if isinstance(lost.exc_value, Asked):  # a moment later: what is raised here would be lost too
-        threading.Timer(0.02, os.kill, (os.getpid(), lost.exc_value.number)).start()
+    """Ask until it is heard, if a signal came where Python drops exceptions: in a finalizer or the import system's callbacks."""
+    if isinstance(lost.exc_value, Asked):  # from another thread: what is raised here would be dropped too
+        threading.Thread(target=_insist, args=(lost.exc_value.number,), daemon=True).start()
     else:
         sys.__unraisablehook__(lost)
+
+
+def _insist(number: int) -> None:
+    wait = 0.02
+    while signal.getsignal(number) is _raise:  # who hears it ignores all others
+        time.sleep(wait)
+        os.kill(os.getpid(), number)
+        wait = 1.0
