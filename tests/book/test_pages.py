@@ -323,6 +323,6 @@ def test_a_reader_who_has_moved_is_left_where_he_is(site, visit):
     page.wait_for_function(f"scrollY < {landed} - 100")
     page.evaluate(FRAMES)
     moved = page.evaluate("scrollY")
-    page.evaluate("document.body.style.paddingBottom = '10px'")
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p>late</p>')")
     page.evaluate(FRAMES)
     assert page.evaluate("scrollY") == moved
