@@ -206,7 +206,7 @@ def test_a_million_wide_streams_and_the_page_stays_awake(site, visit):
     page.wait_for_timeout(3000)
     ticks = page.evaluate("window.ticks")
     pauses = [b - a for a, b in pairwise(ticks)]
-    assert len(ticks) > 20 and max(pauses) < 2000
+    assert len(ticks) > 50 and max(pauses) < 1000
     assert page.locator("#explorer").get_attribute("aria-busy") == "true"
     # A new setting does not wait for the old one.
     part(page, "d").fill("100")
