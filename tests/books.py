@@ -64,10 +64,10 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def short_of_the_pages(root: Path, *arguments: str, **options: object) -> str:
+def short_of_the_pages(root: Path, **options: object) -> str:
     """What a build says of its notebooks; it ends before the pages, which take the longest: a verdict is not as expected."""
     edit(root / FIRST, RANGE, "expected: [9, null]")
-    done = run(root, "utils.build", *arguments, **options)
+    done = run(root, "utils.build", **options)
     assert done.returncode == 1 and "'one' came out refuted" in done.stderr, done.stdout + done.stderr
     edit(root / FIRST, "expected: [9, null]", RANGE)
     return done.stdout

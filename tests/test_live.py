@@ -83,9 +83,7 @@ def test_alone_a_notebook_asks_for_an_address_fetches_its_code_and_runs(elsewher
     assert error.value.ename == "SystemExit" and "COMPANION_REPOSITORY to the address" in error.value.evalue
     assert not (tmp_path / "companion").exists()
     monkeypatch.setenv("COMPANION_REPOSITORY", str(elsewhere))
-    done, source = execute(
-        path, upto=12
-    )  # what it imports and what is kept beside it; it runs to its end in JupyterLab
+    done, source = execute(path)
     assert source == tmp_path / "companion" / "utils"
     assert done.cells[1].outputs == [], "nothing was missing, nothing is said"
 
