@@ -1,6 +1,8 @@
 """One notebook, strictly: exit statuses, and what is left on disk after each."""
 
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import pytest
@@ -139,10 +141,30 @@ def test_processors_that_are_no_number_are_named_before_anything_runs(source, ou
 
 
 @pytest.mark.slow
-def test_no_kernel_is_interrupted_when_its_notebook_is_done(tmp_path, out):
-    """A child that notes every interrupt notes none. (Such a kernel may print a traceback on its way out.)"""
-    note = tmp_path / "interrupted"
+def test_a_kernel_ends_in_order_when_its_notebook_is_done(tmp_path, out):
+    """A child that notes every interrupt notes none. (Such a kernel may print a traceback on its way out.)
+
+    The kernel itself comes to its last words, also when its control thread hangs, as it does now and then when it is asked to
+    end the kernel.
+    """
+    note, end = tmp_path / "interrupted", tmp_path / "in order"
     child = f"import pathlib, signal, time; signal.signal(2, lambda *_: pathlib.Path({str(note)!r}).touch()); print(1, flush=True); time.sleep(60)"
     body = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE).stdout.readline()"
-    assert run(ROOT, "utils.run", notebook(tmp_path / "n.ipynb", body), out).returncode == 0
-    assert not note.exists()
+    hangs = "import time; get_ipython().kernel.control_handlers['shutdown_request'] = lambda *_: time.sleep(60)"
+    last = f"import atexit, pathlib; atexit.register(pathlib.Path({str(end)!r}).touch)"
+    assert run(ROOT, "utils.run", notebook(tmp_path / "n.ipynb", body, hangs, last), out).returncode == 0
+    assert end.exists() and not note.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("folder", "transport"), [("", "ipc"), ("a" * 100, "tcp")])
+def test_a_kernel_is_reached_through_files_where_their_paths_are_short_enough(out, folder, transport):
+    """No other process can take a file's name, as it can a port that was free a moment ago."""
+    with TemporaryDirectory(dir="/tmp") as temporary:
+        (room := Path(temporary, folder)).mkdir(exist_ok=True)
+        source = notebook(
+            Path(temporary, "n.ipynb"),
+            "from ipykernel import get_connection_info as i; print(i(unpack=True)['transport'])",
+        )
+        assert run(ROOT, "utils.run", source, out, TMPDIR=str(room)).returncode == 0
+    assert [o.text for c in nbformat.read(out, as_version=4).cells for o in c.get("outputs", [])] == [f"{transport}\n"]
