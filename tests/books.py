@@ -1,12 +1,14 @@
 """Notebooks and books in miniature, for tests that run them for real."""
 
 import ast
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -105,6 +107,16 @@ def until(condition, *, seconds: float = 120, process: subprocess.Popen | None =
         assert process is None or process.poll() is None, f"over too early: {process.communicate()}"
         time.sleep(0.02)
     return value
+
+
+def kill_in_the_middle(work: Callable[[], object], *, when: Callable[[], bool]) -> None:
+    """Do something in a process of its own, and end that as ``kill -9`` does when it has come to where it hangs."""
+    process = multiprocessing.get_context("fork").Process(target=work)  # forked, it has nothing to load
+    process.start()
+    until(lambda: when() or not process.is_alive())
+    assert process.is_alive(), "over too early"
+    process.kill()
+    process.join()
 
 
 def imported(path: Path) -> set[str]:

@@ -6,8 +6,6 @@ import io
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 import tarfile
 import threading
 import time
@@ -17,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from books import kill_in_the_middle
 
 from utils.files import ROOT
 from utils.networks import data
@@ -181,7 +180,7 @@ def test_nothing_of_a_tampered_archive_leads_out_and_no_pickle_is_opened(evil, s
 
 
 @pytest.mark.slow
-def test_a_killed_download_leaves_nothing_for_good(site, tmp_path):
+def test_a_killed_download_leaves_nothing_for_good(site, tmp_path, monkeypatch):
     """Kill -9 in the middle of the archive; an hour later the next download clears up, and completes."""
     whole = site.read_bytes()
 
@@ -198,22 +197,12 @@ def test_a_killed_download_leaves_nothing_for_good(site, tmp_path):
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     cache = tmp_path / "cache" / "bn-orthogonality-companion"
-    get = (
-        "import pathlib, sys; from utils.networks import data\n"
-        f"data.ARCHIVE = 'http://127.0.0.1:{server.server_port}/cifar-10-python.tar.gz'\n"
-        f"data.user_cache_path = lambda name: pathlib.Path({str(cache)!r})\n"
-        "data.images('cifar10')"
-    )
-    env = {name: value for name, value in os.environ.items() if name != "COMPANION_DATA"}
-    child = subprocess.Popen([sys.executable, "-c", get], cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 100
-    while not list(cache.glob("tmp*")):
-        assert time.monotonic() < deadline and child.poll() is None
-        time.sleep(0.05)
-    child.kill()
-    child.wait()
+    get = partial(data.images, "cifar10")
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "ARCHIVE", f"http://127.0.0.1:{server.server_port}/cifar-10-python.tar.gz")
+        kill_in_the_middle(get, when=lambda: any(cache.glob("tmp*")))
     server.shutdown()
     (part,) = cache.iterdir()
     os.utime(part, (time.time() - 7200,) * 2)
-    assert data.images("cifar10").shape == (20, 3072)
+    assert get().shape == (20, 3072)
     assert sorted(path.name for path in cache.iterdir()) == ["cifar-10-batches-py", "cifar-10-python.tar.gz"]

@@ -1,6 +1,7 @@
 """One notebook, strictly: exit statuses, and what is left on disk after each."""
 
 import re
+import tempfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,8 +25,8 @@ def out(tmp_path):
 
 
 @pytest.fixture
-def refused(capsys):
-    """Exit status and what is said, of a call that must end before anything runs; in this process, as nothing runs."""
+def command(capsys):
+    """Exit status of the command and what it says, in this process."""
 
     def call(*arguments):
         try:
@@ -72,9 +73,9 @@ def test_a_clean_run_is_put_in_place_with_its_overrides_and_says_nothing_but_pro
         (["--cell-timeout", "0"], "--cell-timeout"),
     ],
 )
-def test_bad_usage_exits_2_and_writes_nothing(source, out, refused, arguments, words):
+def test_bad_usage_exits_2_and_writes_nothing(source, out, command, arguments, words):
     source.with_name("profiles.yml").write_text("paper:\n  n: {dpeth: 20}\n")
-    status, said = refused(source, out, *arguments)
+    status, said = command(source, out, *arguments)
     assert status == 2 and words in said and not out.parent.exists()
 
 
@@ -90,9 +91,9 @@ def test_bad_usage_exits_2_and_writes_nothing(source, out, refused, arguments, w
         ("in/n.ipynb", "\udcff.ipynb"),
     ],
 )
-def test_paths_that_cannot_be_right_exit_2(source, tmp_path, refused, given, out):
+def test_paths_that_cannot_be_right_exit_2(source, tmp_path, command, given, out):
     before = source.read_bytes()
-    assert refused(tmp_path / given, tmp_path / out)[0] == 2
+    assert command(tmp_path / given, tmp_path / out)[0] == 2
     assert source.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
@@ -106,26 +107,26 @@ def test_paths_that_cannot_be_right_exit_2(source, tmp_path, refused, given, out
     ],
     ids=["raises", "times out", "kernel dies"],
 )
-def test_a_failed_run_leaves_the_output_alone_and_a_copy_beside_it(tmp_path, out, body, arguments, words):
+def test_a_failed_run_leaves_the_output_alone_and_a_copy_beside_it(tmp_path, out, command, body, arguments, words):
     source = notebook(tmp_path / "in" / "n.ipynb", "print('started')", body, "print('never')")
     out.parent.mkdir()
     out.write_text("what was there before")
-    done = run(ROOT, "utils.run", source, out, *arguments)
-    assert done.returncode == 1 and re.search(words, done.stderr)
+    status, said = command(source, out, *arguments)
+    assert status == 1 and re.search(words, said)
     assert out.read_text() == "what was there before"
     assert sorted(p.name for p in out.parent.iterdir()) == ["n.failed.ipynb", "n.ipynb"]
     assert printed(out.with_suffix(".failed.ipynb")).startswith("started")
 
 
 @pytest.mark.slow
-def test_an_error_output_that_stopped_nothing_is_a_failure(tmp_path, out):
+def test_an_error_output_that_stopped_nothing_is_a_failure(tmp_path, out, command):
     """A cell tagged raises-exception shows its error and lets the run go on with success."""
     source = notebook(tmp_path / "in" / "n.ipynb", "1 / 0", "print('on')")
     nb = nbformat.read(source, as_version=4)
     nb.cells[2].metadata["tags"] = ["raises-exception"]
     nbformat.write(nb, source)
-    done = run(ROOT, "utils.run", source, out)
-    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr and not out.exists()
+    status, said = command(source, out)
+    assert status == 1 and "ZeroDivisionError" in said and not out.exists()
 
 
 def test_faults_finds_half_run_notebooks():
@@ -134,9 +135,9 @@ def test_faults_finds_half_run_notebooks():
     assert faults(nbformat.v4.new_notebook(cells=[cell, nbformat.v4.new_code_cell("2")])) == ["cell 1 was not run"]
 
 
-def test_processors_that_are_no_number_are_named_before_anything_runs(source, out, refused, monkeypatch):
+def test_processors_that_are_no_number_are_named_before_anything_runs(source, out, command, monkeypatch):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "two")
-    status, said = refused(source, out)
+    status, said = command(source, out)
     assert status == 2 and "LOKY_MAX_CPU_COUNT='two'" in said and not out.parent.exists()
 
 
@@ -157,14 +158,12 @@ def test_a_kernel_ends_in_order_when_its_notebook_is_done(tmp_path, out):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("folder", "transport"), [("", "ipc"), ("a" * 100, "tcp")])
-def test_a_kernel_is_reached_through_files_where_their_paths_are_short_enough(out, folder, transport):
+@pytest.mark.parametrize(("folder", "transport"), [("", "ipc"), ("a" * 100, "tcp")], ids=["short", "long"])
+def test_a_kernel_is_reached_through_files_where_their_paths_are_short_enough(out, monkeypatch, folder, transport):
     """No other process can take a file's name, as it can a port that was free a moment ago."""
     with TemporaryDirectory(dir="/tmp") as temporary:
         (room := Path(temporary, folder)).mkdir(exist_ok=True)
-        source = notebook(
-            Path(temporary, "n.ipynb"),
-            "from ipykernel import get_connection_info as i; print(i(unpack=True)['transport'])",
-        )
-        assert run(ROOT, "utils.run", source, out, TMPDIR=str(room)).returncode == 0
-    assert [o.text for c in nbformat.read(out, as_version=4).cells for o in c.get("outputs", [])] == [f"{transport}\n"]
+        monkeypatch.setattr(tempfile, "tempdir", str(room))
+        body = "from ipykernel import get_connection_info as facts; print(facts(unpack=True)['transport'])"
+        assert main([str(notebook(Path(temporary, "n.ipynb"), body)), str(out)]) == 0
+    assert printed(out) == f"{transport}\n"

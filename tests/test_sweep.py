@@ -1,16 +1,14 @@
 import os
 import re
-import signal
-import subprocess
-import sys
+import time
+from functools import partial
 
 import pandas as pd
 import points
 import pytest
-from books import run, until
+from books import kill_in_the_middle
 
 from utils.experiments.sweep import _own_code, sweep
-from utils.files import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -70,36 +68,21 @@ def test_a_point_that_raises_loses_nothing_that_was_finished(tmp_path):
     assert len(stored) == 2 and all(path.suffix == ".json" for path in stored), "and leaves no temporary files"
 
 
-def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
+def test_a_killed_sweep_goes_on_where_it_was(tmp_path, monkeypatch):
     """Kill -9 the whole sweep in the middle of a point; started again it repeats no finished step."""
-    log, store = tmp_path / "log", tmp_path / "store"
-    script = tmp_path / "run.py"
-    script.write_text(
-        "import sys, time\n"
-        f"sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]\n"
-        "import points\n"
-        "from utils.experiments.sweep import sweep\n"
-        "if sys.argv[1:]:  # held in the step in which it is killed\n"
-        "    sleep = time.sleep\n"
-        f"    time.sleep = lambda seconds: sleep(600 if '2 2 ' in open({str(log)!r}).read() else seconds)\n"
-        "if __name__ == '__main__':\n"
-        f"    grid = [dict(seed=s, log={str(log)!r}, pause=0.01) for s in (1, 2)]\n"
-        f"    print(sweep(points.slow, grid, jobs=1, store={str(store)!r}).to_csv())\n"
-    )
-    command = [sys.executable, str(script), "held"]
-    killed = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
-    until(lambda: log.exists() and "2 2 " in log.read_text(), process=killed)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    done = run(ROOT, str(script))
-    assert done.returncode == 0, done.stderr
-    steps = [line.rsplit(" ", 1)[0] for line in log.read_text().splitlines()]
+    log, here, sleep = tmp_path / "log", os.getpid(), time.sleep
+    logged = lambda: log.read_text() if log.exists() else ""  # noqa: E731
+    grid = [{"seed": s, "log": str(log), "pause": 0.01} for s in (1, 2)]
+    # Held in the step in which it is killed.
+    held = lambda seconds: sleep(600 if os.getpid() != here and "2 2 " in logged() else seconds)  # noqa: E731
+    monkeypatch.setattr(points.time, "sleep", held)
+    again = partial(sweep, points.slow, grid, jobs=1, store=tmp_path / "store")
+    kill_in_the_middle(again, when=lambda: "2 2 " in logged())
+    found = again()
+    steps = [line.rsplit(" ", 1)[0] for line in logged().splitlines()]
     assert steps[:8] == [f"1 {i}" for i in range(5)] + ["2 0", "2 1", "2 2"]
     assert steps[8:] == ["2 2", "2 3", "2 4"], "only the interrupted step is repeated"
-    grid = [{"seed": s, "log": str(log), "pause": 0.0} for s in (1, 2)]
-    undisturbed = sweep(points.slow, grid, jobs=1, store=tmp_path / "b")
-    assert done.stdout.strip() == undisturbed.assign(pause=0.01).to_csv().strip()
-    assert not list(store.rglob("*.scratch")) and not list(store.rglob("*.tmp"))
+    pd.testing.assert_frame_equal(found, sweep(points.slow, grid, jobs=1, store=tmp_path / "b"))
 
 
 def test_a_bar_shows_the_time_left_and_the_store_is_where_the_variable_says(tmp_path, monkeypatch, capfd):

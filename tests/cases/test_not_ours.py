@@ -9,7 +9,7 @@ import time
 
 import nbformat
 import pytest
-from books import notebook, run
+from books import notebook
 
 from utils.experiments import archive
 from utils.files import ROOT, clear_stale
@@ -34,7 +34,7 @@ def test_files_that_look_temporary_beside_an_output_stay(tmp_path):
         old(folder / name)
     old(folder / ".out.other-machine.1.tmp.ipynb")  # what a run there was killed over
     old(folder / f".out.{platform.node()}.{2**22 + 1}.tmp.ipynb")  # and one here
-    assert run(ROOT, "utils.run", source, folder / "out.ipynb").returncode == 0
+    assert main([str(source), str(folder / "out.ipynb")]) == 0
     assert {path.name for path in folder.iterdir()} == {*names.split(), "out.ipynb"}
 
 
