@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -137,7 +138,8 @@ def probe(
             {"name": where or "(model)", "type": name, "kind": "function", "call": 0, "note": _times(count)}
             for (where, name), count in watch.unseen.items()
         ]
-    return pd.DataFrame(rows.all, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[5:-1], float))
+    found = {name: [row.get(name, math.nan) for row in rows.all] for name in COLUMNS}
+    return pd.DataFrame(found | {name: np.array(found[name], float) for name in COLUMNS[5:-1]})
 
 
 class Rows:

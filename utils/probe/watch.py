@@ -163,8 +163,9 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
-        leaf = self.running and not any(self.running[-1][1].children())  # that is what it is there for
-        if self.busy or leaf or any(module in self.chosen for _, module, _ in self.running):
+        if self.busy or any(module in self.chosen for _, module, _ in self.running):
+            return result
+        if self.running and not any(self.running[-1][1].children()):  # that is what a leaf is there for
             return result
         first = next((x for x in (result if isinstance(result, tuple) else [result]) if isinstance(x, Tensor)), None)
         if first is None or first.ndim < 2 or not first.is_floating_point() or _moves_only(first, args):
