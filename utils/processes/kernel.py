@@ -56,7 +56,7 @@ class Kernel(AsyncKernelManager):
         # Beside the notebook there could be another; figures start from the defaults, see utils.plotting.use_style.
         if found := find_spec("matplotlib"):
             environment["MATPLOTLIBRC"] = str(Path(found.origin).with_name("mpl-data") / "matplotlibrc")
-        # Files, not TCP ports: a port that is free now may be another's before the kernel has it. A longer path is none of a socket.
+        # Through files and not TCP ports: one that is free now may be taken before the kernel has it. Longer paths a socket cannot have.
         if len(os.fsencode(sockets := str(self.room / "socket"))) < LONGEST_SOCKET:
             self.transport, self.ip = "ipc", sockets
         with (self.room / "said").open("ab") as said:
