@@ -145,8 +145,7 @@ def test_processors_that_are_no_number_are_named_before_anything_runs(source, ou
 def test_a_kernel_ends_in_order_when_its_notebook_is_done(tmp_path, out):
     """A child that notes every interrupt notes none. (Such a kernel may print a traceback on its way out.)
 
-    The kernel itself comes to its last words, also when its control thread hangs, as it does now and then when it is asked to
-    end the kernel.
+    The kernel itself ends in order, even if its control thread hangs, which that did now and then when it was asked to end it.
     """
     note, end = tmp_path / "interrupted", tmp_path / "in order"
     child = f"import pathlib, signal, time; signal.signal(2, lambda *_: pathlib.Path({str(note)!r}).touch()); print(1, flush=True); time.sleep(60)"

@@ -76,13 +76,15 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path, monkeypatch):
     # Held in the step in which it is killed.
     held = lambda seconds: sleep(600 if os.getpid() != here and "2 2 " in logged() else seconds)  # noqa: E731
     monkeypatch.setattr(points.time, "sleep", held)
-    again = partial(sweep, points.slow, grid, jobs=1, store=tmp_path / "store")
+    store = tmp_path / "store"
+    again = partial(sweep, points.slow, grid, jobs=1, store=store)
     kill_in_the_middle(again, when=lambda: "2 2 " in logged())
     found = again()
     steps = [line.rsplit(" ", 1)[0] for line in logged().splitlines()]
     assert steps[:8] == [f"1 {i}" for i in range(5)] + ["2 0", "2 1", "2 2"]
     assert steps[8:] == ["2 2", "2 3", "2 4"], "only the interrupted step is repeated"
     pd.testing.assert_frame_equal(found, sweep(points.slow, grid, jobs=1, store=tmp_path / "b"))
+    assert not list(store.rglob("*.scratch")) and not list(store.rglob("*.tmp"))
 
 
 def test_a_bar_shows_the_time_left_and_the_store_is_where_the_variable_says(tmp_path, monkeypatch, capfd):

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -21,6 +23,7 @@ from utils import provenance
 from utils.claims.compare import TIMES
 from utils.files import ROOT
 from utils.pipeline import build
+from utils.processes.commands import gathered
 from utils.run import main
 
 pytestmark = pytest.mark.slow
@@ -182,28 +185,56 @@ def test_a_signal_ends_a_run_in_one_line(tmp_path, number):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-FINALIZED = """
+COMMAND = """
 import pathlib, sys, time
-from utils.processes.commands import command
-class Held:
-    def __del__(self):
-        pathlib.Path(sys.argv[1]).touch()
-        time.sleep(60)
-def main():
-    Held()
+from utils.processes import commands
+commands.AGAIN = 0.1
+def held(*_):
+    pathlib.Path(sys.argv[1]).touch()
     time.sleep(60)
-command(main)
+def main():
+    WHERE
+    time.sleep(60)
+commands.command(main)
 """
+LOST = {
+    "dropped": "type('Held', (), {'__del__': held})()",  # a finalizer; so are the import system's callbacks
+    "replaced": "type('Of', (), {'held': type('Held', (), {'__set_name__': held})()})",  # by Python 3.11, with another one
+    "caught": "try: held()\n    except: pass",  # as libraries do when they are loaded
+    "followed": "import atexit; atexit.register(lambda: 1 / 0); held()",  # by another one, from a half-loaded module
+}
 
 
-def test_a_signal_in_a_finalizer_whose_exceptions_python_drops_ends_a_command_too(tmp_path):
-    """So it does in the import system's callbacks, where it once left a kernel's children behind."""
-    here, command = tmp_path / "here", [sys.executable, "-c", FINALIZED]
-    process = subprocess.Popen([*command, str(here)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("what", LOST)
+def test_a_signal_ends_a_command_also_where_its_exception_is_lost(tmp_path, what):
+    """It once left a kernel's children behind."""
+    here, script = tmp_path / "here", COMMAND.replace("WHERE", LOST[what])
+    process = subprocess.Popen([sys.executable, "-c", script, str(here)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     until(here.exists, process=process)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM and said.startswith("\nInterrupted: ") and said.count("\n") == 2
+
+
+def test_a_signal_that_does_not_end_a_wait_is_heard_all_the_same():
+    """One that another thread was given; so is one that came just before, while this thread waited for its turn."""
+    heard = threading.Event()
+
+    def work():
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        heard.wait(20)
+
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(work)
+            with pytest.raises(KeyboardInterrupt):
+                next(gathered([future]))
+            assert not future.done()
+            heard.set()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.skipif(shutil.which("taskset") is None, reason="no `taskset` here")

@@ -24,7 +24,7 @@ from utils.pipeline import checks, publish, report, stage
 from utils.pipeline.execute import faults, notebook_fingerprint, resolve
 from utils.pipeline.parameters import ParameterError
 from utils.pipeline.stage import BuildFailed, as_json, write
-from utils.processes.commands import alone, ignore_signals
+from utils.processes.commands import alone, gathered, ignore_signals
 from utils.processes.environment import PINNED, isolated, processors
 
 __all__ = ["BuildFailed", "build", "other_seed"]
@@ -215,7 +215,8 @@ def _execute(
     runners = _Runners()
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            failed = [name for name in pool.map(execute, range(len(stale))) if name]
+            running = [pool.submit(execute, position) for position in range(len(stale))]
+            failed = [name for name in gathered(running) if name]
         except KeyboardInterrupt:
             ignore_signals()
             pool.shutdown(wait=False, cancel_futures=True)

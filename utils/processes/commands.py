@@ -5,16 +5,16 @@ import io
 import os
 import signal
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = ["alone", "command", "ignore_signals"]
+__all__ = ["alone", "command", "gathered", "ignore_signals"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AGAIN = 2.0  # seconds; more than it takes to end what is under way
 
 
 class Asked(KeyboardInterrupt):
@@ -41,7 +41,7 @@ def command(main: Callable[[], int]) -> NoReturn:
     # Who blocks Ctrl-C, as a build does for the notebooks that it runs, is told of it himself and says so.
     quiet = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     try:
-        sys.unraisablehook = _again
+        sys.unraisablehook = _tell
         for number in SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:  # nohup, say
                 signal.signal(number, _raise)
@@ -49,18 +49,29 @@ def command(main: Callable[[], int]) -> NoReturn:
         status = main()
         sys.stdout.flush()
         sys.exit(status)
-    except OSError as error:  # a full disk, or a pipe that nobody reads any more, where standard output goes
+    except BaseException as error:
+        if interrupt := _interrupt(error):
+            ignore_signals()
+            sys.unraisablehook = lambda dropped: None  # of what was cut short while it loaded
+            if not quiet:
+                print("\nInterrupted: nothing was put in place, and all that was started is ended", file=sys.stderr)
+            sys.exit(128 + getattr(interrupt, "number", signal.SIGINT))
+        if not isinstance(error, OSError):
+            raise
+        # A full disk, or a pipe that nobody reads any more, where standard output goes.
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 1)  # at the end what is left would be tried again
         if isinstance(error, BrokenPipeError):
             sys.exit(128 + signal.SIGPIPE)
         print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt as interrupt:
-        ignore_signals()
-        if not quiet:
-            print("\nInterrupted: nothing was put in place, and all that was started is ended", file=sys.stderr)
-        sys.exit(128 + getattr(interrupt, "number", signal.SIGINT))
+
+
+def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
+    """An interrupt, or the one that an error came of: while it makes a class, Python 3.11 raises another error in its place."""
+    while error and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 class _Errors(io.TextIOWrapper):
@@ -115,27 +126,38 @@ def alone(lock: Path, what: str) -> Iterator[None]:
         yield
 
 
+def gathered(futures: Sequence[Future]) -> Iterator[Any]:
+    """Results of futures, in order; what has not begun is canceled if one is an error. A signal ends the wait.
+
+    It would not end one without a timeout, if it came just before, while this thread waited for its turn.
+    """
+    try:
+        for future in futures:
+            while not future.done():
+                wait([future], timeout=1)
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
 def ignore_signals() -> None:
     """Finish what there is to do before the end."""
-    for number in SIGNALS:
+    for number in (*SIGNALS, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
 
 
 def _raise(number: int, frame: Any) -> NoReturn:
+    """Ask to end, and again until it is heard, after which signals are ignored.
+
+    What is raised may be lost: Python drops it in finalizers and in callbacks of the import system, and some libraries catch all.
+    """
+    signal.signal(signal.SIGALRM, lambda alarm, frame: _raise(number, frame))
+    signal.setitimer(signal.ITIMER_REAL, AGAIN)
     raise Asked(number)
 
 
-def _again(lost: Any) -> None:
-    """Ask until it is heard, if a signal came where Python drops exceptions: in a finalizer or the import system's callbacks."""
-    if isinstance(lost.exc_value, Asked):  # from another thread: what is raised here would be dropped too
-        threading.Thread(target=_insist, args=(lost.exc_value.number,), daemon=True).start()
-    else:
-        sys.__unraisablehook__(lost)
-
-
-def _insist(number: int) -> None:
-    wait = 0.02
-    while signal.getsignal(number) is _raise:  # who hears it ignores all others
-        time.sleep(wait)
-        os.kill(os.getpid(), number)
-        wait = 1.0
+def _tell(dropped: Any) -> None:
+    """Print an exception that Python drops, but for one that comes again."""
+    if not isinstance(dropped.exc_value, Asked):
+        sys.__unraisablehook__(dropped)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from utils.processes.commands import ignore_signals
+from utils.processes.commands import gathered, ignore_signals
 from utils.processes.environment import isolated
 
 __all__ = ["Kernel", "own_kernel"]
@@ -62,8 +62,8 @@ class Kernel(AsyncKernelManager):
         with (self.room / "said").open("ab") as said:
             await super().start_kernel(**more, env=environment, stdout=said, stderr=said)
         self.processes.append(self.provisioner.process)
-        if self.is_over:  # a signal came while it started
-            self.end()
+        if self.is_over:  # a signal came while it started, which now ignores that as this process does
+            self.end(grace=0)
 
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
         """Ask the kernel to end, and see that it does."""
@@ -76,11 +76,11 @@ class Kernel(AsyncKernelManager):
         await self.cleanup_resources(restart=restart)
 
     @classmethod
-    def end(cls) -> None:
-        """End every kernel of the run with all that it started."""
+    def end(cls, grace: float = GRACE) -> None:
+        """End every kernel of the run with all that it started, by force if it takes longer than so many seconds."""
         cls.is_over = True
         for process in cls.processes:
-            deadline = time.monotonic() + GRACE
+            deadline = time.monotonic() + grace
             with contextlib.suppress(OSError):  # none of the group is left
                 os.killpg(process.pid, signal.SIGTERM)  # it has a session of its own
                 while process.poll() is None and time.monotonic() < deadline:
@@ -103,7 +103,7 @@ class Kernel(AsyncKernelManager):
         with ThreadPoolExecutor(1) as pool:
             future = pool.submit(work)
             try:
-                return future.result()
+                return next(gathered([future]))
             except KeyboardInterrupt:
                 ignore_signals()
                 logging.disable()  # of a kernel that dies, nobody needs to hear
