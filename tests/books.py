@@ -111,12 +111,14 @@ def until(condition, *, seconds: float = 120, process: subprocess.Popen | None =
 
 def kill_in_the_middle(work: Callable[[], object], *, when: Callable[[], bool]) -> None:
     """Do something in a process of its own, and end that as ``kill -9`` does when it has come to where it hangs."""
-    process = multiprocessing.get_context("fork").Process(target=work)  # forked, it has nothing to load
+    process = multiprocessing.get_context("fork").Process(target=work, daemon=True)  # forked, it has nothing to load
     process.start()
-    until(lambda: when() or not process.is_alive())
-    assert process.is_alive(), "over too early"
-    process.kill()
-    process.join()
+    try:
+        until(lambda: when() or not process.is_alive())
+        assert process.is_alive(), "over too early"
+    finally:
+        process.kill()
+        process.join()
 
 
 def imported(path: Path) -> set[str]:

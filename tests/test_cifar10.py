@@ -95,6 +95,7 @@ def test_a_truncated_copy_of_the_real_cifar10_is_refused(monkeypatch, tmp_path):
 def site(tmp_path, monkeypatch):
     """A web server with an archive of CIFAR-10's shape, as the one download there is, and an empty cache."""
     monkeypatch.delenv("COMPANION_DATA", raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")  # macOS would be asked for one, which a forked process must not do
     files = {name: pickle.dumps({b"data": np.full((4, 3072), i, np.uint8), b"labels": [i] * 4}) for i, name in
              enumerate([*data.CIFAR10, *data.CIFAR10_TEST])}  # fmt: skip
     served = tmp_path / "served"

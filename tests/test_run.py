@@ -97,15 +97,19 @@ def test_paths_that_cannot_be_right_exit_2(source, tmp_path, command, given, out
     assert source.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
+WAITS = "import atexit, pathlib, subprocess as s; atexit.register(pathlib.Path('last').touch); s.run(['sleep', '60'])"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "arguments", "words"),
     [
         ("1 / 0", [], "ZeroDivisionError"),
         ("import time; time.sleep(60)", ["--cell-timeout", "2.0"], "timeout|timed out"),
+        (WAITS, ["--cell-timeout", "1"], "timeout|timed out"),
         ("import os; os._exit(1)", [], "[Kk]ernel"),
     ],
-    ids=["raises", "times out", "kernel dies"],
+    ids=["raises", "times out", "times out in a child", "kernel dies"],
 )
 def test_a_failed_run_leaves_the_output_alone_and_a_copy_beside_it(tmp_path, out, command, body, arguments, words):
     source = notebook(tmp_path / "in" / "n.ipynb", "print('started')", body, "print('never')")
@@ -116,17 +120,18 @@ def test_a_failed_run_leaves_the_output_alone_and_a_copy_beside_it(tmp_path, out
     assert out.read_text() == "what was there before"
     assert sorted(p.name for p in out.parent.iterdir()) == ["n.failed.ipynb", "n.ipynb"]
     assert printed(out.with_suffix(".failed.ipynb")).startswith("started")
+    assert (source.parent / "last").exists() == (body == WAITS), "and a kernel that can ends in order"
 
 
 @pytest.mark.slow
-def test_an_error_output_that_stopped_nothing_is_a_failure(tmp_path, out, command):
+def test_an_error_output_that_stopped_nothing_is_a_failure(tmp_path, out):
     """A cell tagged raises-exception shows its error and lets the run go on with success."""
     source = notebook(tmp_path / "in" / "n.ipynb", "1 / 0", "print('on')")
     nb = nbformat.read(source, as_version=4)
     nb.cells[2].metadata["tags"] = ["raises-exception"]
     nbformat.write(nb, source)
-    status, said = command(source, out)
-    assert status == 1 and "ZeroDivisionError" in said and not out.exists()
+    done = run(ROOT, "utils.run", source, out)
+    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr and not out.exists()
 
 
 def test_faults_finds_half_run_notebooks():

@@ -1,16 +1,15 @@
 import math
-import os
-import time
+import subprocess
+import sys
 from functools import partial
 
 import pytest
 import torch
-from books import kill_in_the_middle
 from torch import nn
 
+from utils.files import ROOT
 from utils.metrics import orthogonality_gap
 from utils.networks import linear_maps, mlp, representations, weight_normalized
-from utils.networks import train as train_module
 from utils.networks.convnet import convnet
 from utils.networks.data import task
 from utils.networks.init import standard
@@ -155,26 +154,39 @@ def test_logit_gaps_at_their_ends_and_gaps_of_dead_and_exploded_layers():
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch):
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path):
     """Kill -9 a training process between checkpoints, run the same again: the very same numbers."""
-    state, steps, here, save = tmp_path / "state", tmp_path / "steps", os.getpid(), train_module._save
-    steps.touch()
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import sys, time, torch\n"
+        "sys.path.insert(0, sys.argv[3])\n"
+        "from tests.test_training import trained\n"
+        "from utils.networks import train\n"
+        "save = train._save\n"
+        "def announcing(path, network, step, *rest):\n"
+        "    save(path, network, step, *rest)\n"
+        "    print('saved', step, flush=True)\n"
+        "    time.sleep(60 if sys.argv[2] == 'wait' and step == 20 else 0)\n"
+        "train._save = announcing\n"
+        "_, history = trained([0, 1], watch_at=[0, 10, 20, 30], checkpoint=sys.argv[1])\n"
+        "torch.save([history.loss, history.watched], sys.argv[1] + '.result')\n"
+    )
+    state = tmp_path / "state"
 
-    def announcing(path, network, step, *rest):
-        save(path, network, step, *rest)
-        with steps.open("a") as file:
-            print(step, file=file)
-        time.sleep(60 if step == 20 and os.getpid() != here else 0)
+    def start(wait):
+        command = [sys.executable, str(script), str(state), wait, str(ROOT)]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
-    monkeypatch.setattr(train_module, "_save", announcing)
-    again = partial(trained, [0, 1], watch_at=[0, 10, 20, 30], checkpoint=state)
-    kill_in_the_middle(again, when=lambda: steps.read_text().endswith("20\n"))
+    killed = start("wait")
+    assert [killed.stdout.readline() for _ in range(3)] == ["saved 0\n", "saved 10\n", "saved 20\n"]
+    killed.kill()
+    killed.wait()
     assert list(tmp_path.glob("state*")) == [state]
-    _, history = again()
-    assert steps.read_text() == "0\n10\n20\n30\n", "goes on from step 20"
+    assert start("go").communicate()[0] == "saved 30\n", "goes on from step 20"
+    loss, watched = torch.load(tmp_path / "state.result")
     _, undisturbed = trained([0, 1], watch_at=[0, 10, 20, 30])
-    assert torch.equal(history.loss, undisturbed.loss) and not state.exists()
-    for a, b in zip(history.watched, undisturbed.watched, strict=True):
+    assert torch.equal(loss, undisturbed.loss) and not state.exists()
+    for a, b in zip(watched, undisturbed.watched, strict=True):
         assert all(torch.equal(torch.as_tensor(a[name]), torch.as_tensor(b[name])) for name in b)
 
 

@@ -1,9 +1,11 @@
 """The kernel that a notebook runs in: this interpreter's, isolated, ended in order, or at once when a signal asks for it."""
 
+import asyncio
 import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +32,6 @@ LAUNCH = (
     "runpy.run_module('ipykernel_launcher', run_name='__main__', alter_sys=True)"
 )
 ARGUMENTS = [sys.executable, "-P", "-c", LAUNCH, "-f", "{connection_file}", "--HistoryManager.enabled=False"]
-LONGEST_SOCKET = 100  # bytes; macOS takes 103 with the number that follows
 GRACE = 5  # seconds in which a kernel that is told to end may do so
 
 
@@ -56,9 +57,9 @@ class Kernel(AsyncKernelManager):
         # Beside the notebook there could be another; figures start from the defaults, see utils.plotting.use_style.
         if found := find_spec("matplotlib"):
             environment["MATPLOTLIBRC"] = str(Path(found.origin).with_name("mpl-data") / "matplotlibrc")
-        # Through files and not TCP ports: one that is free now may be taken before the kernel has it. Longer paths a socket cannot have.
-        if len(os.fsencode(sockets := str(self.room / "socket"))) < LONGEST_SOCKET:
-            self.transport, self.ip = "ipc", sockets
+        # Through files and not TCP ports: one that is free now may be taken before the kernel has it.
+        if _takes_sockets(self.room / "socket-0"):
+            self.transport, self.ip = "ipc", str(self.room / "socket")
         with (self.room / "said").open("ab") as said:
             await super().start_kernel(**more, env=environment, stdout=said, stderr=said)
         self.processes.append(self.provisioner.process)
@@ -72,6 +73,11 @@ class Kernel(AsyncKernelManager):
         # Asked over its control socket, as Jupyter does, it hangs now and then: one thread flushes what another has closed.
         with self.connect_shell() as shell:
             self.session.send(shell, self.session.msg("shutdown_request", content={"restart": restart}))
+        deadline = time.monotonic() + 1
+        while await self.provisioner.poll() is None and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        if await self.provisioner.poll() is None:  # busy with a cell: the control thread ends what that has started
+            await self.request_shutdown(restart=restart)
         await self.finish_shutdown(restart=restart)
         await self.cleanup_resources(restart=restart)
 
@@ -115,6 +121,17 @@ class Kernel(AsyncKernelManager):
         """What the process of the kernel printed outside of cells, its last words."""
         path = cls.room / "said"
         return path.read_bytes()[-2000:].decode(errors="replace").strip() if path.exists() else ""
+
+
+def _takes_sockets(path: Path) -> bool:
+    """Whether a socket can have this path: it is short enough, zmq can read it, and the file system knows sockets."""
+    try:
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.bind(str(path))
+        path.unlink()
+    except OSError:
+        return False
+    return str(path).isascii()
 
 
 @contextmanager
