@@ -1,6 +1,7 @@
 """What a run gives does not depend on the user's environment or configuration."""
 
 import json
+import os
 import re
 
 import matplotlib.pyplot as plt
@@ -75,6 +76,11 @@ def here(tmp_path_factory):
     done = run(ROOT, "utils.run", source, folder / "o.ipynb")
     assert done.returncode == 0, done.stderr
     return source, outputs(folder / "o.ipynb")
+
+
+def test_a_kernel_in_a_test_does_not_know_that_it_is_tested():
+    """By pytest's variables ipykernel would leave out what watches the streams of processes that a cell starts."""
+    assert "PYTEST_CURRENT_TEST" in os.environ and "PYTEST_CURRENT_TEST" not in isolated()
 
 
 def test_mplbackend_agg_and_other_settings_change_nothing(here, elsewhere, tmp_path):
